@@ -31,7 +31,7 @@ BASE = "bahdanau before"
 Grid = dict[str, dict[str, Any]]
 """The rows of a comparison, by variant."""
 Number = Callable[[dict[str, Any]], float | None]
-"""A function that returns a number of a row."""
+"""A function that reads one number from a row."""
 
 
 def mean(name: str, scale: float = 1) -> Number:
@@ -40,7 +40,7 @@ def mean(name: str, scale: float = 1) -> Number:
 
 
 def at(length: str, what: str, scale: float = 1) -> Number:
-    """Return a function that computes the mean over seeds of a value at a source length."""
+    """Return a function that averages a value at one source length over the seeds."""
 
     def number(row: dict[str, Any]) -> float | None:
         found = [seed["lengths"].get(length, {}).get(what) for seed in row["seeds"]]
@@ -52,12 +52,12 @@ def at(length: str, what: str, scale: float = 1) -> Number:
 
 @dataclass(frozen=True)
 class Column:
-    """A number in the rows of a grid.
+    """A column of a table, with one number from each row of a grid.
 
     Attributes:
         grid: the name of the grid.
         title: the title of the column.
-        number: returns the number of a row.
+        number: reads the number from a row.
         best: `max` or `min`, which selects the best number.
     """
 
@@ -111,7 +111,7 @@ def read_grids(runs: Path) -> dict[str, Grid]:
 
 
 def keep(runs: Path, name: str, grid: Grid) -> None:
-    """Write the results, and how they were made, into the folder of results."""
+    """Write a grid's results, with their command, commit and versions, into `results`."""
     content = {
         "command": f"benchmarks/attention.sh {name}",
         "commit": (runs / name / "commit").read_text(encoding="utf-8").strip(),
@@ -136,7 +136,7 @@ def others(grids: Mapping[str, Grid]) -> list[str]:
 
 
 def speed(grids: Mapping[str, Grid], variant: str) -> str:
-    """Return the speed relative to the median of a grid, as the median over the grids."""
+    """Divide a variant's speed by the median of each grid; return the median of these ratios."""
     rate, ratios = mean("tokens_per_second"), []
     for grid in dict.fromkeys(column.grid for column in WORTH if column.grid in grids):
         own = Column(grid, "", rate, max).read(grids, variant)
@@ -157,7 +157,7 @@ def print_table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]])
 
 
 def print_worth(grids: Mapping[str, Grid]) -> None:
-    """Print a table per number, with a row per mechanism and a column per placement."""
+    """Print a table for each measure, with a row per mechanism and a column per placement."""
     names, single = mechanisms(grids), [BASE, *others(grids)]
     of = {name: [f"{name} {place}" for place in PLACES] for name in names}
     columns = [column for column in WORTH if column.grid in grids]
@@ -191,7 +191,7 @@ def _called(grid: str, model: str) -> str:
 
 
 def draw_worth(grids: Mapping[str, Grid], path: Path) -> None:
-    """Plot a panel per number, with a line per mechanism and a marker per placement."""
+    """Plot a panel for each measure, with a line per mechanism and a marker per placement."""
     columns = [column for column in WORTH if column.grid in grids]
     names, single = mechanisms(grids), others(grids)
     labels = [*names, *single]

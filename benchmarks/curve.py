@@ -27,9 +27,9 @@ MARKS = (5, 10, 20, 30, 45, 60, 90, 120, 150)
 
 
 def read_curve(run: Path, metric: str) -> list[tuple[float, float]]:
-    """Return the minutes since the start of the run, and the metric of each validation.
+    """Return, for each validation, the minutes since the start of the run and the metric.
 
-    A run that was resumed counts the time between its parts as well.
+    For a resumed run, the minutes include the pauses between its parts.
     """
     training, validation = (_events(run / "logs" / part) for part in ("train", "validation"))
     start = training.FirstEventTimestamp()
@@ -40,7 +40,7 @@ def read_curve(run: Path, metric: str) -> list[tuple[float, float]]:
 
 
 def _events(folder: Path) -> EventAccumulator:
-    # By default TensorBoard keeps only ten random values.
+    # By default TensorBoard keeps a random sample of only ten values.
     events = EventAccumulator(str(folder), size_guidance={"tensors": 0})
     events.Reload()
     return events

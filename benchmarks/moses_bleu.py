@@ -1,4 +1,4 @@
-"""Computes BLEU as in papers on Multi30k, on lower-cased, normalised Moses tokens of outputs.
+"""Computes BLEU on lower-cased, normalised Moses tokens, as papers on Multi30k do.
 
 pip install sacremoses
 keras-attention evaluate saved_models/multi30k-en-fr --format parallel \

@@ -1,8 +1,9 @@
-"""Measures what rounding each part of a model costs, the basis of the TFLite precision "mixed".
+"""Measures what rounding each part of a model costs.
 
-First stores one part at a time in int8, with the inputs of its products rounded too, and all other
-parts in float32. Then tries each rule for the whole model: "int8", "weights alone" and "mixed".
-Compares the outputs of greedy search with the Keras model's.
+The TFLite precision "mixed" is based on these measurements. The script first stores one part at a
+time in int8 and all others in float32; the inputs of that part's matrix products are rounded too.
+Then it tries each rule for the whole model: "int8", "weights alone" and "mixed". It compares the
+outputs of greedy search with the Keras model's.
 
     python benchmarks/precisions.py saved_models/multi30k-en-de --lines 1000
 """

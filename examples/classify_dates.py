@@ -29,7 +29,7 @@ def make_model(tokens, units=32):
 
 
 def main(count=4000, epochs=4):
-    """Train; return the tokenizer, the model of the attention, and the accuracy on new dates."""
+    """Train; return the tokenizer, the attention model, and the accuracy on new dates."""
     keras.utils.set_random_seed(1)
     texts, months = make_dates(count)
     tokenizer = CharacterTokenizer(Vocabulary.build(map(list, texts)))

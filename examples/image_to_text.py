@@ -1,4 +1,4 @@
-"""Read the digits in a picture: a small CNN encodes it, and the CNN's columns are the memory.
+"""Read the digits in a picture: a small CNN encodes it, and its output columns are the memory.
 
 Run `python examples/image_to_text.py FOLDER`. It trains for a minute or two and writes the exports
 to FOLDER.

@@ -1,4 +1,4 @@
-"""Tag each character of a date as part of the year, the month, the day, or of none of them.
+"""Tag each character of a date as part of the year, the month or the day, or as none of them.
 
 Run `python examples/tag_dates.py`. It trains for about 20 seconds. Each character attends to the
 whole date, because only the other characters show that the first number of "3/5/03" is a month.

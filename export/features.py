@@ -35,7 +35,7 @@ def export_features_saved_model(
 ) -> Path:
     """Write a SavedModel to `folder/version/`, the layout that TensorFlow Serving expects.
 
-    Its signatures accept any number of sources, `source` `[B, *source_shape]`:
+    Its signatures have the input `source` `[B, *source_shape]`, with any number of sources:
 
     - `serving_default` returns `tokens` `[B, T]`, `score` `[B]` and `alignment` `[B, T, S]` of the
       best hypothesis, and `text` `[B]` if a `target` is given. Tokens are ids, padded with 0 after

@@ -33,7 +33,7 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
 
     - `search.onnx` contains the whole search, a `Loop`, with the model's own search settings. It
       accepts `source` `[B, S]`, ids ended by the end token and padded with 0, and returns `tokens`
-      `[B, T]`, `score` `[B]` and `alignment` `[B, T, S]`, as `searches.search_best`.
+      `[B, T]`, `score` `[B]` and `alignment` `[B, T, S]`, like `searches.search_best`.
     - `encode.onnx` and `step.onnx` have the inputs and outputs of `model_functions.encode` and
       `model_functions.step`, except that the next state is called `next_state_0`, `next_state_1`
       ...: in ONNX an input and an output cannot share a name.

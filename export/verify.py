@@ -45,8 +45,8 @@ class Agreement:
     def agrees(self) -> bool:
         """True if all texts are equal, and all scores are equal except for rounding.
 
-        In a lower precision, `LEAST_EQUAL` of the texts must be equal; `measure_variants` measures
-        what such a precision loses.
+        In a lower precision, at least `LEAST_EQUAL` of the texts must be equal; `measure_variants`
+        measures what such a precision loses.
         """
         if self.precision != "float32":
             return self.exact_match >= LEAST_EQUAL

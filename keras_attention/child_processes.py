@@ -13,7 +13,7 @@ def child_environment(environment: Mapping[str, str], processes: int) -> dict[st
 
     Args:
         environment: the environment of this process.
-        processes: number of processes at the same time.
+        processes: number of processes that run at the same time.
 
     Returns:
         The environment, with an equal share of TensorFlow's threads if there are several processes.

@@ -125,7 +125,7 @@ def report_progress(
         total: Number of items.
         unit: Plural name of the items, such as `texts`.
         delay: Seconds after which the bar appears, so that short calls print nothing.
-        console: Where to draw; default standard error.
+        console: Where to draw. Default: standard error.
 
     Yields:
         A function to call with the number of items finished since its last call.

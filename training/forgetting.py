@@ -1,4 +1,4 @@
-"""How much a fine-tuned model has forgotten: its quality on the earlier held-out pairs."""
+"""How much a fine-tuned model has forgotten: its quality on the start model's held-out pairs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def measure_forgetting(start: StartModel, tuned: Translator, metric: str) -> For
         metric: the name of a metric.
 
     Returns:
-        The scores of both, or None if no pairs were held out from the model.
+        The scores of both models, or None if the start model has no held-out pairs.
     """
     pairs = start.held_out
     if not pairs:

@@ -112,7 +112,7 @@ def _make_model(
     total_steps: int,
     start_model: StartModel | None,
 ) -> Seq2Seq:
-    """Return the model of the checkpoint, or a new one with its trained or pretrained weights."""
+    """Return the checkpoint's model, or a new one with the weights that training starts from."""
     codec, trained = start.codec, start.origin.model
     if checkpoint is not None:
         model = load_model(checkpoint, include_optimizer=True)

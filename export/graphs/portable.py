@@ -1,4 +1,4 @@
-"""Copies of a model for export, whose graphs run on every device."""
+"""Copies of a model for export; the graphs of the copies run on every device."""
 
 from __future__ import annotations
 

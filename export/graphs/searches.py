@@ -74,7 +74,7 @@ def search_beams(
         source: ids `[B, S]`, each row ended by the end token.
         options: the options that all sources share.
         own: the options of each source: the fields of `ServedOptions` by name, `[B]`.
-        nbest: number of hypotheses per source, int32 `[B]`, each at most its `beam_width`.
+        nbest: number of hypotheses per source, int32 `[B]`, each at most the source's `beam_width`.
         automaton: the automaton that accepts the allowed outputs; None allows all.
 
     Returns:

@@ -152,7 +152,7 @@ def read_target_form(folder: Path) -> Tokenizer | None:
         folder: a SavedModel's version folder.
 
     Returns:
-        The tokenizer, or None if an older version wrote the manifest without its settings.
+        The tokenizer, or None if an older version wrote the manifest without these settings.
 
     Raises:
         InputError: if the manifest is missing or damaged.

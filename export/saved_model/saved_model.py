@@ -83,8 +83,8 @@ def export_saved_model(
       row's `length` are ignored.
 
     Signatures that accept texts and search, score or tokenize them also return `error` `[B]`, which
-    is "" for a valid text. A text that is too long, or has options out of range, has a message
-    there instead of a result; the other texts of the request are not affected.
+    is "" for a valid text. If a text is too long or has options out of range, `error` contains a
+    message and the text has no result; the other texts of the request are not affected.
 
     If the translator has an `output_rule`, `serving_default` and `beam` always obey it; an empty
     text still has an empty output.
@@ -96,7 +96,7 @@ def export_saved_model(
         limits: limits on the size of a request; default `Limits()`, with the translator's own
             `max_tokens`.
         compute: the dtype policy of the graph: "float32", or for accelerators "mixed_float16" or
-            "mixed_bfloat16", with which results differ by rounding.
+            "mixed_bfloat16", which change the results by rounding.
         about: further values for the manifest, such as the recipe's name; `json.dumps` must accept
             them.
 
@@ -275,7 +275,7 @@ class SavedModelTranslator:
         Args:
             texts: a string, or any iterable of strings.
             batch_size: number of texts searched together, a positive integer. A number above the
-                export's limit is lowered to it.
+                export's limit is lowered to that limit.
             nbest: number of hypotheses per source, at most `beam_width`.
             features: the value of each source feature, by name, for texts that do not carry it
                 themselves; see `add_features`.

@@ -1,4 +1,4 @@
-"""The graphs of a SavedModel: every signature, over one set of weights."""
+"""The graphs of a SavedModel: all its signatures, which share one set of weights."""
 
 from __future__ import annotations
 

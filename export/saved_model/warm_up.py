@@ -23,7 +23,7 @@ from keras_attention.translation.signature_answers import beam_inputs
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
 
 _LENGTHS = (0, 4, 16)
-"""Numbers of tokens of the typical texts."""
+"""The number of tokens of each typical text."""
 
 
 class Request(NamedTuple):

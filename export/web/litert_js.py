@@ -41,7 +41,7 @@ _SECONDS = 300
 
 
 def find_runtime(folder: Path) -> Path:
-    """Return the folder `@litertjs` of a folder in which npm installed LiteRT.js.
+    """Return the path of `@litertjs` in a folder where npm installed LiteRT.js.
 
     Args:
         folder: the folder in which `npm install @litertjs/core` was run, or its `node_modules`.

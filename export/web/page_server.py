@@ -14,7 +14,7 @@ HOST = "127.0.0.1"
 
 
 class PageServer(ThreadingHTTPServer):
-    """A server that reserves its port at once, and then serves the files of a folder.
+    """A server that reserves its port when it is created; `serve` then serves a folder.
 
     Args:
         port: the port; 0 for any that is free.

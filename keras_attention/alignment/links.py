@@ -184,7 +184,7 @@ def format_links(sure: Links, possible: Links = NO_LINKS) -> str:
 
 
 def parse_links(line: str) -> GoldAlignment:
-    """Parse a line of a Pharaoh file: `i-j` is a sure link; `ipj` and `i?j` are only possible.
+    """Parse a line of a Pharaoh file: `i-j` is a sure link; `ipj` and `i?j` are possible links.
 
     Args:
         line: links separated by spaces, each with its source position first, counted from 0. An

@@ -17,13 +17,13 @@ def symmetrize(forward: Links, reverse: Links, method: str = DEFAULT_METHOD) -> 
     "grow-diag-final-and" (Koehn et al. 2003, section 4.5, as in the Moses toolkit) starts with
     the intersection. Then it repeatedly adds links of the union that are horizontally, vertically
     or diagonally next to a link in the result, and whose source or target token is not linked yet.
-    When no such link is left, it adds links whose source and target tokens are both not linked,
+    When no such link is left, it adds links whose source and target tokens are both unlinked,
     first from `forward`, then from `reverse`. It visits links by target position, then by source
     position.
 
     Args:
         forward: links of the model from source to target.
-        reverse: links of the model from target to source. Each pair is still (source, target).
+        reverse: links of the model from target to source. Each link is still (source, target).
         method: "intersection", "union" or "grow-diag-final-and".
 
     Raises:
@@ -73,7 +73,7 @@ class _Growing:
                             self._add(link)
 
     def add_separate(self, side: Links) -> None:
-        """Add links whose two tokens are both not linked yet."""
+        """Add links whose two tokens are both still unlinked."""
         for source, target in _in_order(side):
             if source not in self.sources and target not in self.targets:
                 self._add((source, target))

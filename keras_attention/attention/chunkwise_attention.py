@@ -16,7 +16,7 @@ from keras_attention.attention.monotonic_attention import MonotonicAttention
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ChunkwiseAttention(MonotonicAttention):
-    """Soft attention over a chunk: the `w` positions up to the stop of monotonic attention (MoChA).
+    """Soft attention over a chunk: `w` positions that end where monotonic attention stops (MoChA).
 
     With `alpha` from `MonotonicAttention` and a second score `u`, the weights are
     `beta_s = sum_(k=s)^(s+w-1) alpha_k exp(u_s) / sum_(l=k-w+1)^k exp(u_l)` (Chiu and Raffel
@@ -48,8 +48,8 @@ class ChunkwiseAttention(MonotonicAttention):
 
     Raises:
         TypeError: if `content` or `chunk_content` is not a mechanism.
-        ValueError: if one of these two does more than define a score, or another argument is out
-            of range.
+        ValueError: if `content` or `chunk_content` does more than define a score, or another
+            argument is out of range.
 
     Example:
     >>> import numpy as np
@@ -103,7 +103,8 @@ class ChunkwiseAttention(MonotonicAttention):
         inside = self._chunks(ops.cast(visible, "float32")) > 0
         shares = self.chunk_content._weigh(self._chunks(ops.cast(scores, "float32")), inside)
         weights = ops.expand_dims(stopped, -1) * shares
-        # `weights[..., back]` belongs `back` positions before the stop, so shift it there.
+        # `weights[..., back]` is the weight of the position `back` steps before the stop. It is
+        # stored at the stop, so shift it back.
         return sum(_shift(weights[..., back], -back) for back in range(self.chunk))
 
     def _chunks(self, x: Tensor) -> Tensor:

@@ -101,7 +101,7 @@ class LocalAttention(ContentAttention):
     def _attend_all_steps(
         self, query: Tensor, keys: Tensor, memory: Tensor, mask: Any, state: Any, training: bool
     ) -> tuple[Tensor, Tensor, Any]:
-        """Attend from all steps at once; their numbers are known in advance."""
+        """Attend from all steps at once, because the numbers of the steps are known in advance."""
         count = ops.shape(query)[1]
         if not self.predictive:
             steps = ops.cast(ops.arange(count), "float32")[None, :, None]

@@ -31,8 +31,8 @@ class MonotonicAttention(ContentAttention):
     Args:
         content: the mechanism that scores; its mapping must be `"softmax"`, which is not used.
         noise: standard deviation of the Gaussian noise in training, not negative. Default 1.
-        initial_bias: initial value of `r`. Default -1; a negative value makes the model move on at
-            first.
+        initial_bias: initial value of `r`. Default -1. With a negative value, an untrained model
+            tends to move on instead of stopping.
         seed: seed of the noise. Default `None`: a random seed.
 
     Call arguments:

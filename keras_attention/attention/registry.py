@@ -1,7 +1,7 @@
 """The table of attention mechanisms, one row each. It imports neither Keras nor a layer.
 
 Everything else derives from this table: the values of `model.attention` and `model.content` in a
-recipe, the settings that a mechanism reads, how to build it, and the lists in tests and docs.
+recipe, the settings that each mechanism reads, its arguments, and the lists in tests and docs.
 """
 
 import importlib
@@ -66,7 +66,7 @@ class Mechanism:
         return self.path.partition(":")[2].partition(".")[0]
 
     def reads(self, settings: Mapping[str, Any]) -> frozenset[str]:
-        """Return the names of the settings that have an effect with these values."""
+        """Return the names of the settings that have an effect, given the values of all of them."""
         read = {setting for _, setting in self._given(settings)}
         content = self._content(settings)
         return frozenset(read | {"content"} | content.reads(settings) if content else read)

@@ -97,8 +97,8 @@ Features = Annotated[
     typer.Option(
         "--feature",
         metavar="NAME=VALUE",
-        help="Source feature of all texts, for a model that was trained with data.source_features, "
-        "such as language=kor; repeatable. A text that begins with the feature, as in "
+        help="Source feature of all texts, such as language=kor, for a model that was trained with "
+        "data.source_features; repeatable. A text that begins with the feature, as in "
         "'<language=fre> chat', keeps its own value.",
     ),
 ]
@@ -129,7 +129,7 @@ Words = Annotated[
     bool,
     typer.Option(
         "--words",
-        help="Print links between words, separated by white space, instead of tokens. Two words "
+        help="Print links between words instead of tokens. White space separates words. Two words "
         "are linked if any of their tokens are.",
         rich_help_panel="Output",
     ),
@@ -140,8 +140,8 @@ BatchSize = Annotated[
         min=1,
         max=LARGEST,
         metavar="N",
-        help="Largest number of lines searched together; batches of long lines are smaller. The "
-        "number changes speed and memory, not the output.",
+        help="Largest number of lines in a batch; batches of long lines are smaller. The number "
+        "changes speed and memory, not the output.",
     ),
 ]
 MaxTokens = Annotated[
@@ -197,7 +197,7 @@ FetchRuntime = Annotated[
     bool,
     typer.Option(
         "--fetch-runtime",
-        help="Download the runtime of the web page with npm, instead of --runtime.",
+        help="Download the runtime of the web page with npm, instead of copying it from a folder.",
         rich_help_panel="Web page",
     ),
 ]
@@ -206,8 +206,7 @@ OtherModels = Annotated[
     typer.Option(
         "--with",
         metavar="MODEL",
-        help="Another model that is searched together with the first one, as an ensemble; "
-        "repeatable.",
+        help="Another model that searches together with the first one, as an ensemble; repeatable.",
         rich_help_panel="Search",
     ),
 ]
@@ -215,7 +214,7 @@ WholeVocabulary = Annotated[
     bool,
     typer.Option(
         "--whole-vocabulary",
-        help="Search all target tokens, even if the model has a short list. Ensembles always do.",
+        help="Consider all target tokens, even if the model has a short list. Ensembles always do.",
         rich_help_panel="Search",
     ),
 ]

@@ -26,7 +26,7 @@ def export_all(
 ) -> list[Path]:
     """Write the SavedModel and the TFLite file of a translator into its folder.
 
-    TFLite files that an earlier export in other precisions left in the folder are removed.
+    TFLite files that an earlier export wrote in other precisions are removed from the folder.
 
     Args:
         translator: A trained translator.

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _OPTIONAL = "matplotlib"
-"""Keras imports it, if it is installed, to plot galleries of images; this takes a fifth of the time
-that the import of Keras takes."""
+"""Keras imports this package, if installed, to plot galleries of images. That takes a fifth of the
+time in which Keras is imported."""
 
 
 @contextmanager

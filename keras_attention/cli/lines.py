@@ -62,11 +62,11 @@ def open_lines_or_errors(file: str) -> Iterator[Line]:
 
 
 class InputLines:
-    r"""The lines of a file, of all files that match a pattern in turn, or of standard input.
+    r"""The lines of a file, of all files that match a pattern, or of standard input.
 
     Args:
         file: the file or the pattern, such as `parts/*.txt`; `-` for standard input.
-        besides: files that the pattern does not match, given by their real paths.
+        besides: real paths of files that are skipped even if the pattern matches them.
 
     Attributes:
         files: the files; none for standard input.
@@ -119,7 +119,7 @@ class InputLines:
 
 
 def _input_files(file: str, besides: Collection[Path]) -> list[str]:
-    """Return the files that a path or a pattern names, for a pattern without those in `besides`."""
+    """Return the file at a path, or the files that match a pattern and are not in `besides`."""
     found = matching_files(file)
     if found == [file]:
         return found

@@ -41,7 +41,7 @@ def print_table(rows: Sequence[Sequence[str]], *, justify: Literal["left", "righ
 
 
 def _fit(rows: Sequence[Sequence[str]], room: int) -> list[int | None]:
-    """Return column widths at which no word is divided, or None for each if there is no room."""
+    """Return widths at which no word is divided; None for every column if there is no room."""
     columns = list(zip(*rows, strict=True))
     widths = [max(_longest_word(text) for text in column) for column in columns]
     spare = room - sum(widths) - _BORDERS * len(widths)

@@ -20,8 +20,8 @@ def shows_progress(*, prints: bool = False) -> bool:
     """Return whether progress bars are shown: only if standard error is a terminal.
 
     Args:
-        prints: Whether results are printed on standard output meanwhile. Then no bars are shown if
-            standard output is a terminal too.
+        prints: Whether results are printed on standard output at the same time. If so, no bars are
+            shown if standard output is a terminal too.
     """
     shown = sys.stderr is not None and sys.stderr.isatty()
     return shown and not (prints and sys.stdout.isatty())
@@ -38,7 +38,7 @@ def progress_bars(
 
     Args:
         *columns: The columns after the description and the bar.
-        console: Where to draw; default standard error.
+        console: Where to draw. Default: standard error.
         transient: Whether to remove the bars at the end.
         shown: Whether to draw bars at all.
 
@@ -76,8 +76,8 @@ def show_progress(
         total: Number of items; None if it is not known.
         unit: Plural name of the items, such as `lines`.
         done: Number of items that were finished before; the rate does not count them.
-        prints: Whether results are printed on standard output meanwhile; see `shows_progress`.
-        console: Where to draw; default standard error.
+        prints: Whether results are printed at the same time; see `shows_progress`.
+        console: Where to draw. Default: standard error.
 
     Yields:
         A function to call with the number of items finished since its last call.

@@ -19,16 +19,19 @@ _READING = ("delimiter", "header", "source_column", "target_column")
 """Settings of the section `data` that define how a file of pairs is read."""
 
 Translate = Callable[[Iterable[str]], Iterable[Translation]]
-"""A function from texts to translations in order; an unusable text raises a `TextError`."""
+"""A function that yields the translation of each text in order, or raises a `TextError`."""
 
 NumberedTranslate = Callable[[int], Translate]
-"""A function from a text's number, counted from 0, to a translator of that text and later ones."""
+"""A function that returns the `Translate` function of the texts from a given number on.
+
+Numbers are counted from 0.
+"""
 
 
 def open_translator(
     path: Path, search: Mapping[str, Any] = MappingProxyType({}), **options: Any
 ) -> Translate:
-    """Return the translator of the texts from the first one on; see `open_numbered`."""
+    """Return the `Translate` function of texts that are numbered from 0; see `open_numbered`."""
     return open_numbered(path, search, **options)(0)
 
 
@@ -54,12 +57,12 @@ def open_numbered(
         path: the folder or file.
         search: `prefix`, `allowed`, `pattern` and fields of `SearchOptions`, which override the
             model's settings.
-        others: models that are searched together with this one, as an ensemble.
+        others: models that search together with this one, as an ensemble.
         nbest: number of hypotheses to return.
-        batch_size: number of sources searched together; an export uses the size stored in it.
+        batch_size: largest number of sources in a batch; an export uses the size stored in it.
         replace_unknown: whether source words replace `<unk>`; see `TextCodec`.
         whole_vocabulary: whether to ignore the model's short list, as exports always do.
-        max_tokens: largest number of tokens of a text; default the translator's limit.
+        max_tokens: largest number of tokens of a text. Default: the translator's limit.
         any_length: whether to remove a model's limit on tokens; an export keeps its limit.
         features: values of source features by name, for texts that do not carry them.
 
@@ -196,7 +199,7 @@ def evaluation_pairs(
 
     Args:
         model: a model's folder, or a checkpoint in it.
-        data: the file of pairs; default the held-out pairs.
+        data: the file of pairs. Default: the held-out pairs.
         data_format: one of `FILE_FORMATS`.
         target: the file of the targets, for the format "parallel".
         settings: settings of `data` for reading the file, each as "key=value".

@@ -104,7 +104,7 @@ def check_page_options(options: PageOptions, folder: Path | None) -> None:
 
 @contextmanager
 def page_of(model: Path, options: PageOptions) -> Iterator[Path]:
-    """Yield the folder of a model's page, which is temporary unless `model` is such a folder.
+    """Yield the folder of a page: `model` itself if it is one, otherwise a temporary folder.
 
     Args:
         model: the folder of a model, a TFLite file, or a folder that `export_web` wrote.
@@ -116,8 +116,8 @@ def page_of(model: Path, options: PageOptions) -> Iterator[Path]:
     if is_web_page(model):
         if given := options.given():
             raise InputError(
-                f"{model}: is a web page already, which --example, --runtime and --fetch-runtime "
-                f"do not change. Received: {given[0]}."
+                f"{model}: is already a web page; --example, --runtime and --fetch-runtime cannot "
+                f"change it. Received: {given[0]}."
             )
         yield model
         return

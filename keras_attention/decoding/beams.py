@@ -256,7 +256,7 @@ def _sum_continuations(
 
 
 def _gains(gains: Tensor, finished: Tensor) -> Tensor:
-    """Return what each continuation adds to its hypothesis, `[B, K, C]`."""
+    """Return what each continuation adds to the score of its hypothesis, `[B, K, C]`."""
     # A hypothesis that has ended has one continuation, padding, which does not change its score.
     padding = ops.where(ops.equal(ops.arange(ops.shape(gains)[2]), 0), 0.0, IMPOSSIBLE)
     return ops.where(finished, padding, gains)

@@ -179,6 +179,6 @@ def confidences(per_token: npt.ArrayLike, temperature: float = 1.0) -> Floats:
 
 
 def bounded(per_token: npt.ArrayLike) -> Floats:
-    """Return mean log-probabilities that are at most -1e-6, so that no confidence is 1."""
+    """Lower mean log-probabilities to at most -1e-6, so that no confidence is 1."""
     values: Floats = np.minimum(np.asarray(per_token, "float64"), _LARGEST)
     return values

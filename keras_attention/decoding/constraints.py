@@ -116,7 +116,7 @@ def check_limited(options: SearchOptions, automaton: Automaton) -> None:
     """
     _check_no_minimum(options, "if outputs are limited")
     if automaton.shortest > options.max_length:
-        rule = f"must be at least {automaton.shortest}, the tokens of the shortest allowed output"
+        rule = f"must be at least {automaton.shortest}, the length of the shortest allowed output"
         raise OptionError("max_length", rule, max_length=options.max_length)
 
 
@@ -186,7 +186,7 @@ def constrain(
 
 
 def penalise_repetition(log_probs: Tensor, generated: Tensor, penalty: float) -> Tensor:
-    """Multiply the log-probabilities of tokens generated before by `penalty`.
+    """Multiply by `penalty` the log-probabilities of tokens that were generated before.
 
     Keskar et al. 2019, 4.1, divide logits. That lowers only positive logits, and adding a constant
     to all logits changes the result. Log-probabilities do not have these problems.
@@ -203,7 +203,7 @@ def block_ngrams(log_probs: Tensor, generated: Tensor, t: Tensor, size: int) -> 
     repeated = ops.ones_like(generated[:, size - 1 :], "bool")
     for place in range(size - 1):
         # Compare the latest tokens with those of every earlier n-gram. Clipping the index at 0 is
-        # safe: while it happens, no complete n-gram exists.
+        # safe: if an index is below 0, no complete n-gram exists yet.
         latest = ops.take(generated, ops.maximum(t - size + 1 + place, 0), axis=1)
         earlier = generated[:, place : place + starts]
         repeated = ops.logical_and(repeated, ops.equal(earlier, ops.expand_dims(latest, 1)))

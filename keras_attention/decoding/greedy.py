@@ -74,8 +74,8 @@ def extend(
         step: as for `greedy_search`.
         state: the first state, of `B * per_source` hypotheses.
         memory: the memory that `step` attends to, of `B` sources.
-        choose: the function that chooses tokens; None chooses the most likely. It receives all
-            hypotheses at every step, so hypotheses that have ended are not dropped.
+        choose: the function that chooses tokens. It receives all hypotheses at every step, so that
+            hypotheses that have ended are not dropped. None chooses the most likely token.
         per_source: number of hypotheses per source.
         max_length: largest number of steps.
         constraints: constraints on `B * per_source` hypotheses, or None.

@@ -64,7 +64,7 @@ def _run_dropping(
     """Run steps in rounds; each round ends when half of its sources have ended."""
     count = ops.shape(memory.mask)[0]
     every = ops.arange(count, dtype="int32")
-    # A prefix may have a static number of rows. It would fix the loop's shapes, so hide the number.
+    # A prefix may have a static number of rows, which would fix the loop's shapes. So hide it.
     live = map_tensors(lambda x: ops.take(x, every, axis=0), live)
 
     def any_left(t: Tensor, rows: Tensor, *_: Any) -> Tensor:

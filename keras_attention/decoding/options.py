@@ -159,8 +159,8 @@ class SearchOptions(StoredOptions):
     )
     top_p: float = setting(
         1.0,
-        "when sampling, draw only from the fewest most likely tokens whose probabilities sum to at "
-        "least this value",
+        "when sampling, draw only from the smallest set of most likely tokens whose probabilities "
+        "sum to at least this value",
         above=0,
         maximum=1,
     )

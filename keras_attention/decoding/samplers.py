@@ -33,10 +33,10 @@ def check_sampler(sampler: Any) -> None:
     """Check the sampler of `compile` or of `generate`.
 
     Args:
-        sampler: a name of `SAMPLERS`, search options by name, or None.
+        sampler: a name in `SAMPLERS`, search options by name, or None.
 
     Raises:
-        ValueError: if it is a string that is not a name, or an option is out of its range.
+        ValueError: if it is a string that is not in `SAMPLERS`, or an option is out of its range.
         TypeError: if it has another type, or an option is unknown.
     """
     if isinstance(sampler, Mapping):
@@ -65,13 +65,14 @@ def sampler_options(
     """Return the search options that follow from a sampler and the options of a call.
 
     Args:
-        sampler: a name of `SAMPLERS`, search options by name, or None to use only `given`.
+        sampler: a name in `SAMPLERS`, search options by name, or None to use only `given`.
         given: the options of the call. They replace the options of a dictionary. An option that
             contradicts a named sampler is refused.
         own_width: the beam width of the model's own settings, which "beam" uses if it is above 1.
 
     Raises:
-        OptionError: if an option contradicts the sampler, or one that it requires is missing.
+        OptionError: if an option contradicts the sampler, or if an option that the sampler requires
+            is missing.
         ValueError: see `check_sampler`.
         TypeError: see `check_sampler`.
 

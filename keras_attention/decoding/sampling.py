@@ -39,8 +39,8 @@ def sample_search(
         max_length: largest number of steps, including the end token; a positive integer.
         temperature: divisor of the log-probabilities, at least 1e-6.
         top_k: draw only from this many most likely tokens; 0 draws from all.
-        top_p: draw only from the fewest most likely tokens whose probabilities sum to this value
-            or more.
+        top_p: draw only from the smallest set of most likely tokens whose probabilities sum to at
+            least this value.
         seed: an integer or a `keras.random.SeedGenerator`. With an integer, the same batch always
             has the same draws.
         points: numbers in [0, 1) `[max_length, B * K]` that decide the draws instead of the seed,
@@ -142,7 +142,7 @@ def draw(logits: Tensor, points: Tensor) -> Tensor:
 
 
 def _keep_first(logits: Tensor, least: Tensor, count: int | Tensor) -> Tensor:
-    """Keep logits above `least`, then the first equal ones, `count` in all; set others to -inf."""
+    """Keep `count` logits: all above `least`, then the first that equal it; set others to -inf."""
     above, equal = logits > least, ops.cast(ops.equal(logits, least), "int32")
     room = count - ops.sum(ops.cast(above, "int32"), axis=-1, keepdims=True)
     chosen = ops.logical_and(equal > 0, ops.cumsum(equal, axis=-1) <= room)

@@ -62,7 +62,7 @@ def _take(lock: FileLock, path: Path) -> None:
             "if no such process is running."
         ) from None
     try:
-        # On a file system without locks, filelock itself has already written these lines.
+        # On a file system without locks, filelock has already written the same two lines.
         if _read(path)[:1] != [str(os.getpid())]:
             path.write_text(f"{os.getpid()}\n{platform.node()}\n", encoding="utf-8")
     except BaseException:  # for example, because the disk is full

@@ -161,7 +161,7 @@ def write_atomically(path: str | os.PathLike[str], *, folder: bool = False) -> I
 
 @contextmanager
 def remove_parents(target: Path) -> Iterator[None]:
-    """Remove the parent folders that the block created, if it fails."""
+    """If the block fails, remove the parent folders that it created."""
     missing = [parent for parent in target.parents if not parent.exists()]
     try:
         yield

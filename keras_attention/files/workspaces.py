@@ -43,7 +43,7 @@ def make_workspace(target: Path) -> Iterator[Path]:
         lock = _lock(workspace, wait=True)
         if workspace.exists():
             break
-        _close(lock)  # before it was locked, another process removed it as abandoned
+        _close(lock)  # another process removed the workspace before it was locked
     try:
         yield workspace
     finally:

@@ -27,9 +27,9 @@ class CopyOutput(Configured, keras.layers.Layer):
 
     A source token that is not in the target vocabulary is copied as `<unk>`. Recipes with copying
     set `SearchSettings.replace_unknown`, so that translators and exports replace that `<unk>` with
-    the source token of the largest weight. Both together equal the paper's extended vocabulary.
-    In training, `pointers` tell which source token is right: an `<unk>` copied from another place
-    counts as a different token, as in the paper.
+    the source token of the largest weight. Both together have the effect of the paper's extended
+    vocabulary. In training, `pointers` tell which source token is right: an `<unk>` copied from
+    another place counts as a different token, as in the paper.
 
     Args:
         source_vocabulary_size: number of source ids.
@@ -87,7 +87,7 @@ class CopyOutput(Configured, keras.layers.Layer):
         copies_shape: Any = None,
         pointers_shape: Any = None,
     ) -> None:
-        """Create the gate for outputs `[..., D]`, and a table of target ids; all are `<unk>`."""
+        """Create the gate for outputs `[..., D]`, and a table of target ids, full of `<unk>`."""
         self.gate.build((None, outputs_shape[-1]))
         self.targets = self.add_weight(
             shape=(self.source_vocabulary_size,),
@@ -149,7 +149,7 @@ class CopyOutput(Configured, keras.layers.Layer):
     def _copied(self, alignment: Tensor, copies: Tensor) -> Tensor:
         """Return the probabilities `[B, N / B, V]` of copying each target token."""
         sources, steps = ops.shape(copies)
-        # In an empty batch -1 is ambiguous, so use 0.
+        # A reshape of an empty batch cannot infer a size of -1, so use 0.
         rows = -1 if copies.shape[0] is None or copies.shape[0] else 0
         by_source = ops.reshape(ops.cast(alignment, "float32"), (sources, rows, steps))
         return ops.matmul(by_source, ops.one_hot(copies, self.target_vocabulary_size))

@@ -49,7 +49,7 @@ def _dense_lookup(table: Tensor, ids: Tensor) -> Tensor:
     """Return the rows of `table` `[V, E]` at `ids`, with a dense gradient `[V, E]`.
 
     A reshape, even to the same shape, makes the sparse gradient of the lookup dense. A
-    `tf.custom_gradient` would work too, but TensorFlow then never frees the graph that has it.
+    `tf.custom_gradient` would work too, but TensorFlow then never frees the graph.
     """
     import tensorflow as tf
 

@@ -96,7 +96,7 @@ class CheckedModel(keras.Model):
         return super().test_on_batch(x, y, *args, **kwargs)
 
     def _check_data(self, x: Any, y: Any = None) -> Any:
-        """Check arrays, or the first batch of a data set, and return the data to read instead."""
+        """Check arrays, or the first batch of a data set, and return data that Keras can read."""
         if isinstance(x, GeneratorType):
             first = next(x, None)
             if first is not None:
@@ -130,8 +130,8 @@ class CheckedModel(keras.Model):
 def _check_shift(target_in: np.ndarray[Any, Any], target_out: np.ndarray[Any, Any]) -> None:
     """Check that the model does not read the tokens that it must predict.
 
-    Targets that are shifted right are valid. They may equal their input, if all tokens are the
-    same.
+    Targets that are shifted right are valid, even if both arguments are equal because all tokens
+    are the same.
     """
     both = (target_out[:, :-1] != PAD_ID) & (target_out[:, 1:] != PAD_ID)
     if not np.any(both & (target_in[:, 1:] != target_out[:, :-1])):

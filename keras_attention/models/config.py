@@ -261,7 +261,7 @@ class LayerConfig(Settings):
         if self.copying and self.output_mapping != "softmax":
             raise SettingError(
                 "output_mapping",
-                "must be 'softmax' with copying, because no sparse loss trains its probabilities. "
+                "must be 'softmax' with copying, because no sparse loss can train a copying model. "
                 f"Received: output_mapping={self.output_mapping!r}, copying=True.",
             )
 
@@ -370,7 +370,7 @@ class Seq2SeqConfig(LayerConfig):
     )
     freeze: str = setting(
         "",
-        "layers whose weights training does not change, as names or patterns separated by commas, "
+        "layers whose weights training does not change: names or patterns, separated by commas, "
         "such as encoder or `*_embedding`; empty: none",
     )
     r_drop: float = setting(

@@ -1,4 +1,4 @@
-"""Scheduled sampling: in training, use the model's own predictions as some previous tokens."""
+"""Scheduled sampling: in training, replace some previous tokens with the model's predictions."""
 
 from typing import Any
 

@@ -1,6 +1,7 @@
 """The sequence-to-sequence model: from source ids and shifted target ids to logits."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -24,7 +25,8 @@ from keras_attention.objectives import alignment_losses
 from keras_attention.objectives.distribution_losses import consistency_loss
 from keras_attention.objectives.fenchel_young import check_loss
 from keras_attention.objectives.losses import MaskedLoss, token_weights
-from keras_attention.objectives.replicas import replica_count, weigh_replica
+from keras_attention.objectives.replicas import has_replicas, replica_count, weigh_replica
+from keras_attention.objectives.split_batches import loss_of_parts, splits_batches
 from keras_attention.ops.ids import check_ids
 from keras_attention.ops.masking import real_steps, real_tokens
 from keras_attention.ops.packing import pack_steps
@@ -247,6 +249,36 @@ class Seq2Seq(TextModel):
             self._add_alignment_losses(alignment, real_tokens(target), guide)
         return logits if passes == 1 else ops.reshape(logits, (2, -1, *ops.shape(logits)[1:]))
 
+    def compute_loss_and_updates(
+        self,
+        trainable_variables: list[Any],
+        non_trainable_variables: list[Any],
+        metrics_variables: list[Any],
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        training: bool = False,
+        optimizer_variables: list[Any] | None = None,
+    ) -> Any:
+        """Return the loss and the variables after a step, as Keras does; only on JAX.
+
+        If `keras.distribution` divides the batch among devices, a training step computes each
+        part on its own device; see `loss_of_parts`.
+        """
+        compute = partial(super().compute_loss_and_updates, training=training)
+        own = trainable_variables, non_trainable_variables, metrics_variables
+        if not (training and splits_batches()):
+            return compute(*own, x, y, sample_weight, optimizer_variables=optimizer_variables)
+        variables = self.non_trainable_variables
+        seeds = [variable.name == "seed_generator_state" for variable in variables]
+        return loss_of_parts(
+            compute,
+            seeds,
+            (*own, optimizer_variables or []),
+            (x, y, sample_weight),
+            rows_axis=1 if self.settings.r_drop else 0,
+        )
+
     def compute_loss(
         self,
         x: Any = None,
@@ -277,7 +309,7 @@ class Seq2Seq(TextModel):
         """
         check_loss(self.loss, self.settings.output_mapping)
         loss = self._own_loss(x, y, y_pred, sample_weight, training)
-        if replica_count() == 1 or not isinstance(self.loss, MaskedLoss):
+        if not (has_replicas() and isinstance(self.loss, MaskedLoss)):
             return loss
         return weigh_replica(loss, ops.sum(token_weights(y, sample_weight, "float32")))
 
@@ -315,7 +347,8 @@ class Seq2Seq(TextModel):
 
         Args:
             teacher: a `Seq2Seq` or an `Ensemble` with the same source and target ids.
-            weight: share of the loss that compares the model with the teacher, in [0, 1].
+            weight: weight, in [0, 1], of the part of the loss that compares the model with the
+                teacher.
 
         Raises:
             ValueError: if the weight is out of range, if the teacher has other numbers of ids or
@@ -546,7 +579,7 @@ class Seq2Seq(TextModel):
         return self.copy_output(logits, outputs, alignment, memory.copies, pointers)
 
     def _mapped(self, logits: Tensor) -> Tensor:
-        """Return logits whose softmax is the output that `output_mapping` makes of `logits`."""
+        """Return logits whose softmax equals the `output_mapping` of `logits`."""
         mapping = self.settings.output_mapping
         return logits if mapping == "softmax" else sparse_log_probabilities(logits, mapping)
 

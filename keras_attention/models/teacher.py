@@ -18,7 +18,8 @@ class Teacher:
 
     Args:
         model: a `Seq2Seq` or an `Ensemble`.
-        weight: share of the loss that compares the student with the teacher, in [0, 1].
+        weight: weight, in [0, 1], of the part of the loss that compares the student with the
+            teacher.
 
     Raises:
         ValueError: if the weight is out of range.

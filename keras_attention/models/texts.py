@@ -48,7 +48,7 @@ def is_text_dataset(values: Any) -> bool:
 
 
 def has_texts(values: Any) -> bool:
-    """Return whether strings are among the items of an argument, or of the items' own items."""
+    """Return whether an argument, or an item of a list or tuple, contains strings."""
     items = values if isinstance(values, tuple | list) else [values]
     return any(read_texts(item) is not None for item in items)
 

@@ -5,7 +5,7 @@ from keras import ops
 from keras_attention.ops.masking import Tensor
 
 _LEAST = 1e-9
-"""Smaller weights are raised to this before the logarithm, so that the loss is finite."""
+"""Smaller weights are replaced by this value before the logarithm, so that the loss is finite."""
 
 
 def coverage_loss(alignment: Tensor, real: Tensor) -> Tensor:

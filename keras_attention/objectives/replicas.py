@@ -1,5 +1,8 @@
-"""Losses of batches that a `tf.distribute` strategy splits among replicas."""
+"""Losses of batches that are split among replicas, on TensorFlow or JAX."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import keras
@@ -7,9 +10,30 @@ from keras import ops
 
 from keras_attention.ops.masking import Tensor
 
+_axis: ContextVar[str | None] = ContextVar("_axis", default=None)
+
+
+@contextmanager
+def replicas_along(axis: str) -> Iterator[None]:
+    """Within this block, each index of a mapped axis of JAX is a replica.
+
+    Args:
+        axis: name of the axis.
+    """
+    token = _axis.set(axis)
+    try:
+        yield
+    finally:
+        _axis.reset(token)
+
+
+def has_replicas() -> bool:
+    """Return whether a loss is computed for one of several replicas."""
+    return _axis.get() is not None or replica_count() > 1
+
 
 def replica_count() -> int:
-    """Return the number of replicas whose gradients Keras sums; 1 without a strategy."""
+    """Return the number of replicas whose gradients Keras sums: 1 on JAX or without a strategy."""
     if keras.backend.backend() != "tensorflow":
         return 1
     import tensorflow as tf
@@ -29,7 +53,8 @@ def weigh_replica(loss: Tensor, weight: Tensor) -> Tensor:
 
     Returns:
         The mean loss over the whole batch divided by the number of replicas, with the gradient of
-        this replica's part only. Without replicas, `loss` itself.
+        this replica's part only. On JAX, the mean loss over the whole batch. Without replicas,
+        `loss` itself.
 
     Example:
     >>> import numpy as np
@@ -37,6 +62,12 @@ def weigh_replica(loss: Tensor, weight: Tensor) -> Tensor:
     >>> float(weigh_replica(np.float32(1.5), np.float32(7)))
     1.5
     """
+    if axis := _axis.get():
+        import jax
+
+        lax: Any = jax.lax
+        part, weight = lax.psum((loss * weight, weight), axis)
+        return ops.divide_no_nan(part, weight)
     count = replica_count()
     if count == 1:
         return loss
@@ -60,6 +91,6 @@ def _sum_replicas(strategy: Any, values: Any) -> Tensor:
     """Return the sum of the values of all replicas on one host.
 
     An all-reduce would use collective operations. If two strategies use the same devices, the
-    collective operations of both must have the same shapes; otherwise those of the second fail.
+    collective operations of both must have the same shapes; otherwise the second strategy fails.
     """
     return sum(strategy.experimental_local_results(values))

@@ -24,7 +24,7 @@ def project_inputs(cell: Any, inputs: Tensor) -> Tensor:
 
 
 def recurrent_bias(cell: Any) -> Tensor | None:
-    """Return the bias a GRU adds to its recurrent product, `[3 * units]`; `None` for others."""
+    """Return the bias a GRU adds to its recurrent product, `[3 * units]`; `None` for an LSTM."""
     if not isinstance(cell, keras.layers.GRUCell):
         return None
     return ops.cast(cell.bias[1], cell.compute_dtype)

@@ -65,8 +65,8 @@ def sparse_probabilities(scores: Tensor, mapping: str) -> Tensor:
 def sparse_log_probabilities(scores: Tensor, mapping: str) -> Tensor:
     """Return the logarithms of `sparse_probabilities`, with finite values where these are 0.
 
-    A token of probability 0 gets `NO_PROBABILITY` minus the distance of its score from the largest
-    score, which is limited to 300. A search that must choose one of these tokens, for example
+    A token of probability 0 gets `NO_PROBABILITY` minus the distance (at most 300) of its score
+    from the largest score. A search that must choose one of these tokens, for example
     because of a prefix, then prefers the one with the highest score.
 
     Args:

@@ -69,7 +69,7 @@ def _tensorflow_loop(
     import tensorflow as tf
 
     steps = tf.shape(inputs)[0]
-    # If each step sliced `inputs`, each step's gradient would be as large as all of `inputs`.
+    # Use a TensorArray: each slice of `inputs` would have a gradient as large as `inputs`.
     read = tf.TensorArray(inputs.dtype, steps).unstack(inputs)
     arrays = [
         tf.TensorArray(inputs.dtype, size=steps, element_shape=(inputs.shape[1], width))

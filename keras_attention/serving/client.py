@@ -30,28 +30,28 @@ from keras_attention.translation.signature_answers import (
 )
 
 CHARACTERS = 65_536
-"""Largest number of characters in a request, if each text is padded to the longest one."""
+"""Largest number of characters in a request, counting each text as long as the longest one."""
 
 _CLOSED = "the client is closed."
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 _Run: TypeAlias = Callable[..., list[Answer | TextError]]
-"""A function that sends a batch; an error follows the answers to the items before it."""
+"""A function that sends a batch. If an item is rejected, its error is the last answer."""
 
 
 class ServingClient:
     """A client of a model on TensorFlow Serving, with the methods of a `Translator`.
 
-    Texts are sent in requests of up to `batch_size`, fewer if they are long; the answers are in
-    the order of the texts. Threads may share a client. REST needs no other package; gRPC needs
+    A request has up to `batch_size` texts, or fewer if they are long. The answers are in the order
+    of the texts. Threads may share a client. REST needs no other package; gRPC needs
     `pip install 'keras-attention-seq2seq[serving]'`.
 
     Args:
         server: `host:port` for gRPC, or a URL with the scheme grpc, grpcs (gRPC over TLS), http or
             https.
         model: the name under which the model is served.
-        version: number of a version; default the newest that is loaded.
+        version: number of a version. Default: the newest version that is loaded.
         label: label of a version, such as "canary", instead of its number.
         deadline: time limit of a request in seconds, all retries included.
         retries: number of retries of a request after a temporary failure, or a `Retries`.
@@ -275,7 +275,8 @@ class ServingClient:
                 raise ValueError(_CLOSED) from error
             raise ServingError(
                 f"{self._address}: {self._model}, {what}: expected the answer of a model that "
-                f"keras-attention exported. Received: an answer that raises {type(error).__name__}."
+                f"keras-attention exported. Received: an answer that cannot be read "
+                f"({type(error).__name__})."
             ) from error
 
 

@@ -38,7 +38,8 @@ class GrpcTransport:
     Args:
         address: the server's address.
         model: the model to call.
-        credentials: gRPC's channel credentials for the scheme grpcs; default the system's.
+        credentials: gRPC's channel credentials for the scheme grpcs. Default: the certificates of
+            the system.
     """
 
     def __init__(self, address: Address, model: ServedModel, credentials: Any = None) -> None:

@@ -1,4 +1,4 @@
-"""Prometheus metrics of a client's requests. The server has none per model and per caller."""
+"""Prometheus metrics of a client's requests; the server's metrics do not separate clients."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 class MeasuredTransport:
     """A transport that counts and times the requests of another transport.
 
-    Each attempt counts, so retries are visible. The metrics, with the labels `model` and
+    Each attempt counts, so retries are visible. The metrics have the labels `model` and
     `signature`:
 
     - `keras_attention_requests_total`, also with the label `outcome`: `ok`, `retryable` for a

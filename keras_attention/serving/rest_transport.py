@@ -31,7 +31,8 @@ class RestTransport:
     Args:
         address: the server's address.
         model: the model to call.
-        credentials: an `ssl.SSLContext` for the scheme https; default the system's.
+        credentials: an `ssl.SSLContext` for the scheme https. Default: a context with the
+            certificates of the system.
     """
 
     def __init__(
@@ -101,7 +102,8 @@ class RestTransport:
             finally:
                 guard.cancel()
                 self._open_sockets.discard(sock)
-            if late.is_set():  # a truncated answer without a length looks complete
+            # Without a Content-Length header, a truncated response looks complete.
+            if late.is_set():
                 raise TimeoutError
         finally:
             connection.close()

@@ -19,7 +19,7 @@ def keyword_arguments(function: Callable[..., Any]) -> list[str]:
 
 
 def checked_units(units: Any, name: str = "units") -> int:
-    """Return `units`, checked.
+    """Check `units` and return it.
 
     Raises:
         SettingError: if it is not a positive integer.
@@ -30,7 +30,7 @@ def checked_units(units: Any, name: str = "units") -> int:
 
 
 def checked_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
-    """Return `value`, checked.
+    """Check `value` and return it.
 
     Raises:
         SettingError: if it is not one of `choices`.
@@ -42,7 +42,7 @@ def checked_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
 
 
 def checked_rate(rate: float, name: str = "dropout") -> float:
-    """Return `rate`, checked.
+    """Check `rate` and return it.
 
     Raises:
         SettingError: if it is not in [0, 1).

@@ -31,7 +31,7 @@ def batch_by_tokens(
     Args:
         items: the items, in order.
         length: returns the number of tokens of an item.
-        rows: largest number of items in a batch; default no limit.
+        rows: largest number of items in a batch. Default: no limit.
         tokens: largest number of padded tokens in a batch, its number of items times the length
             of its longest item. A longer item is a batch on its own.
 

@@ -156,7 +156,7 @@ class SourceFeatures:
         )
 
     def _expected_names(self, name: str) -> str:
-        """Return the sentence about the features of the model, with the one nearest to a name."""
+        """Return a sentence that lists the model's features and the feature nearest to a name."""
         if not self.vocabularies:
             return "expected no source features, because the model has none."
         known = ", ".join(self.vocabularies)

@@ -28,7 +28,7 @@ class Tokenizer(ABC):
         lowercase: Whether text is lower-cased.
         strip: Whether white space and invisible characters at both ends of a text are removed.
             Off by default, as in older models, which lack the option; recipes turn it on.
-        features: The features that every text carries; default none. Their tags are not part of
+        features: The features that every text carries. Default: none. Their tags are not part of
             the text's tokens, and their ids come before those of the tokens.
 
     Raises:

@@ -110,7 +110,7 @@ def make_tokenizer(
         normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
         lowercase: Whether text is lower-cased.
         strip: Whether white space at both ends of a text is removed; see `Normalizer`.
-        features: The features that every text carries; default none.
+        features: The features that every text carries. Default: none.
 
     Raises:
         InputError: If the name of the tokenizer or of the normal form is unknown.

@@ -41,7 +41,7 @@ def map_pairs(
         max_tokens: largest number of tokens of a text, on either side.
         batch_size: largest number of pairs in a batch; 16 times as many are sorted by length
             together.
-        tokens: largest number of padded tokens in a batch, on the longer side.
+        tokens: largest number of padded tokens in a batch. A pair is as long as its longer text.
 
     Raises:
         TextError: if a text has more than `max_tokens` tokens or is not a string, or if a pair does

@@ -73,10 +73,10 @@ class Searches:
             first: number of the first source. With an integer seed, samples depend on the number
                 of their source.
             allowed: the target ids that the search may choose, in ascending order, including the
-                special tokens and the prefix; default all. Each number of ids needs its own graph.
+                special tokens and the prefix. Default: all. Each number of ids needs its own graph.
             automaton: the automaton that accepts the allowed outputs; None allows all. The caller
-                has checked `options` with it. Cannot be combined with `allowed`. All automata share
-                a graph.
+                must pass it to `check_limited` first. Cannot be combined with `allowed`. All
+                automata share a graph.
             terms: the terms of each source, if the automaton is that of forced terms.
 
         Returns:
@@ -107,14 +107,14 @@ class Searches:
     ) -> Iterator[ChosenToken]:
         """Search one source greedily and yield each token as soon as it is chosen.
 
-        A call of the object finds the same tokens.
+        `__call__` finds the same tokens.
 
         Args:
             source: ids `[1, S]`.
             options: the search options, those of greedy search.
-            prefix: as for a call of the object.
-            allowed: as for a call of the object.
-            automaton: as for a call of the object.
+            prefix: as for `__call__`.
+            allowed: as for `__call__`.
+            automaton: as for `__call__`.
 
         Yields:
             The tokens, up to the end token, which is included.

@@ -62,7 +62,7 @@ def align_pairs(
         translator: a translator of a model with attention, or of an ensemble, whose weights are
             averaged.
         pairs: sources and targets.
-        batch_size: largest number of pairs aligned together, a positive integer. Batches of long
+        batch_size: largest number of pairs in a batch, a positive integer. Batches of long
             pairs are smaller. Up to 16 times as many pairs are sorted by length.
 
     Returns:

@@ -34,7 +34,7 @@ class TextPreprocessor:
 
     Args:
         source_tokenizer: the tokenizer of the sources, such as a `CharacterTokenizer`.
-        target_tokenizer: the tokenizer of the targets; default that of the sources.
+        target_tokenizer: the tokenizer of the targets. Default: `source_tokenizer`.
         max_length: largest number of tokens of a target, `</s>` included, in `fit` and `generate`.
         max_source_length: largest number of tokens of a source in a TFLite file, `</s>` included;
             elsewhere the limit is at least 1024.
@@ -77,7 +77,7 @@ class TextPreprocessor:
         self.codec = TextCodec(source_tokenizer, target_tokenizer, searches)
 
     def check(self, model: Any) -> None:
-        """Check that a model has vocabularies and source features of the tokenizers' sizes.
+        """Check that a model's vocabularies and source features have the tokenizers' sizes.
 
         Raises:
             InputError: if a size differs.
@@ -93,7 +93,7 @@ class TextPreprocessor:
 
         Args:
             sources: `B` texts.
-            targets: the target of each.
+            targets: the target of each source.
 
         Raises:
             ValueError: if the numbers of sources and targets differ, or there are none.
@@ -101,7 +101,7 @@ class TextPreprocessor:
         """
         if len(sources) != len(targets) or not len(sources):
             raise ValueError(
-                "`x` and `y` must be as many sources as targets, at least one. "
+                "`x` and `y` must contain the same number of texts, at least one. "
                 f"Received: {len(sources)} sources and {len(targets)} targets."
             )
         settings = self.codec.settings

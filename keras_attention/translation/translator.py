@@ -95,14 +95,14 @@ class Translator:
     Args:
         model: a `Seq2Seq`, or an `Ensemble` of several.
         codec: its tokenizers and search settings.
-        short_list: limits the target tokens that a search considers; default the whole vocabulary.
-            Also an attribute. Ensembles do not use it.
+        short_list: limits the target tokens that a search considers. Default: no limit. Also an
+            attribute. Ensembles do not use it.
         max_tokens: largest number of tokens of a text, `</s>` included. Longer texts are errors,
             and so are texts of more than 16,384 bytes, or 16 bytes per token if that is more. Also
             an attribute. Default: 1024, or the codec's `max_source_length` if that is more.
         confidence: temperature and threshold of the outputs' confidences, which `evaluate`
             measures. Also an attribute. Default: a temperature of 1 and no threshold.
-        output_rule: the outputs that the translator may return; default all. Also an attribute,
+        output_rule: the outputs that the translator may return. Default: all. Also an attribute,
             which `limit_outputs` sets. Exports of the translator store it; `save` does not.
 
     Raises:
@@ -147,7 +147,7 @@ class Translator:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Support pickling; the copy compiles its functions again."""
-        # Unpickle the mark first: in a forked process it raises an error, but the model would hang.
+        # Unpickle the marker first: in a forked process it raises an error; the model would hang.
         parts = self.model, self.codec, self.short_list, self.max_tokens, self.confidence
         return _remake, (self._mark, *parts, self.output_rule)
 
@@ -319,7 +319,7 @@ class Translator:
             allowed = tuple(check_texts(allowed, "allowed"))
         try:
             hash((allowed, pattern))
-        except TypeError:  # one is no string, which this reports
+        except TypeError:  # an argument is not a string; the function without a cache reports it
             return self._make_rule.__wrapped__(allowed, pattern)
         return self._make_rule(allowed, pattern)
 
@@ -467,11 +467,11 @@ class Translator:
                 texts.
             prefix: a text that every output must begin with.
             allowed: the texts that an output may be, in place of the translator's `output_rule`.
-                Each is cut by the target tokenizer, and only that segmentation is found. Empty ones
-                are ignored.
+                The target tokenizer cuts each of them, and the search considers only that
+                segmentation. Empty texts are ignored.
             pattern: a regular expression of `re` that the whole output must match, in place of the
-                `output_rule`. All segmentations of a text are found. Back-references, look-around,
-                word boundaries, and possessive or atomic groups are not supported.
+                `output_rule`. The search considers every segmentation of a text. Back-references,
+                look-around, word boundaries, and possessive or atomic groups are not supported.
             terms: a glossary, from each source term to the target term, or to a list of forms of
                 it. If a source contains the source term, its output contains the target term in one
                 of its forms, as the target tokenizer cuts it, at word borders. A term may end with

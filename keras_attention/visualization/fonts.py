@@ -72,7 +72,10 @@ def _families_for(needed: set[str]) -> tuple[list[str], set[str]]:
 
 
 def _best_family(found: dict[str, set[str]], missing: set[str]) -> str | None:
-    """Return the family with the most of these characters; among equals prefer their region's."""
+    """Return the family that has the most of the `missing` characters.
+
+    If several families have equally many, prefer one for the region of these characters.
+    """
     scripts = {unicodedata.name(character, "").split(" ")[0] for character in missing}
     region = "JP" if scripts & {"HIRAGANA", "KATAKANA"} else "KR" if "HANGUL" in scripts else "SC"
 
@@ -85,7 +88,10 @@ def _best_family(found: dict[str, set[str]], missing: set[str]) -> str | None:
 
 
 def _installed_faces() -> dict[str, tuple[str, int]]:
-    """Return file and index of a face of each family in matplotlib's list, preferably regular."""
+    """Return file and index of one face of each family that matplotlib lists.
+
+    A regular face is preferred.
+    """
     from matplotlib.font_manager import fontManager
 
     def regular(entry: Any) -> bool:
@@ -99,7 +105,7 @@ def _installed_faces() -> dict[str, tuple[str, int]]:
 
 
 def _newly_installed_faces() -> dict[str, tuple[str, int]]:
-    """Add fonts installed since matplotlib listed them, and return all installed faces."""
+    """Add installed fonts that matplotlib does not list yet, and return all installed faces."""
     from matplotlib.font_manager import findSystemFonts, fontManager
 
     known = {entry.fname for entry in fontManager.ttflist}

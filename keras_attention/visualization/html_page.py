@@ -27,7 +27,7 @@ def check_page(path: str | os.PathLike[str]) -> None:
 
 
 def page_part(module: str, kind: str) -> str:
-    """Return the file with the name of a module and another suffix.
+    """Return the text of the file that has the name of a module but another suffix.
 
     Args:
         module: the module's `__file__`.

@@ -65,7 +65,7 @@ def plot_alignment(
             of tokens.
 
     Returns:
-        The figure. A notebook displays a new figure if it is the last line of a cell.
+        The figure. A notebook displays a new figure if the call is the last line of a cell.
 
     Raises:
         InputError: if `path` has another suffix or cannot be written, or if the translation has no

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 
 class ShownFigure(Figure):
-    """A figure that a notebook displays if it is the last line of a cell.
+    """A figure that a notebook displays if it is the value of a cell's last line.
 
     IPython displays a plain `Figure` only if `matplotlib.pyplot` is imported, which keeps its
     figures in a global list.

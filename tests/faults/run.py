@@ -44,6 +44,7 @@ class Fault(NamedTuple):
         old: the text to replace; it occurs exactly once in the file.
         new: the text that replaces it.
         tests: arguments for pytest, usually one or two files.
+        backend: the Keras backend of the tests.
     """
 
     file: str
@@ -51,6 +52,7 @@ class Fault(NamedTuple):
     old: str
     new: str
     tests: list[str]
+    backend: str = "tensorflow"
 
     @property
     def package(self) -> str:
@@ -92,15 +94,24 @@ def copy_tree(folder: Path) -> Path:
 
 
 def run_tests(
-    root: Path, tests: list[str], *, workers: int = 0, limit: int | None = TIME_LIMIT
+    root: Path,
+    tests: list[str],
+    backend: str,
+    *,
+    workers: int = 0,
+    limit: int | None = TIME_LIMIT,
 ) -> tuple[int, str]:
     """Run pytest in the copy and return its exit code and its output."""
     options = [f"-n{workers}", "-x", "-q", "-rfE", "-p", "no:cacheprovider", "--durations-min=60"]
     # Do not write bytecode: if a file's size and time stay the same after a change, Python would
     # run the old bytecode.
-    environment = {"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {
+        "PYTHONPATH": str(root),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "KERAS_BACKEND": backend,
+    }
     done = subprocess.run(
-        [Path(sys.executable).with_name("pytest"), *options, *tests],
+        [sys.executable, "-m", "pytest", *options, *tests],
         cwd=root,
         env={**os.environ, **environment},
         capture_output=True,
@@ -117,7 +128,7 @@ def try_fault(fault: Fault) -> tuple[bool, str]:
         root = copy_tree(Path(folder))
         fault.apply(root)
         try:
-            code, output = run_tests(root, fault.tests)
+            code, output = run_tests(root, fault.tests, fault.backend)
         except subprocess.TimeoutExpired:
             return True, f"the tests did not end within {TIME_LIMIT} s"
     failed = re.search(r"^(?:FAILED|ERROR) (\S+)", output, re.MULTILINE)
@@ -128,12 +139,16 @@ def try_fault(fault: Fault) -> tuple[bool, str]:
 
 def check_without_fault(faults: list[Fault]) -> None:
     """Run every test named in the table on the unchanged source, and stop if one fails."""
-    tests = sorted({test for fault in faults for test in fault.tests})
-    with tempfile.TemporaryDirectory() as folder:
-        code, output = run_tests(copy_tree(Path(folder)), tests, workers=2, limit=None)
-    if code:
-        print(output[-3000:], file=sys.stderr)
-        sys.exit(2)
+    for backend in sorted({fault.backend for fault in faults}):
+        tests = sorted(
+            {test for fault in faults if fault.backend == backend for test in fault.tests}
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            root = copy_tree(Path(folder))
+            code, output = run_tests(root, tests, backend, workers=2, limit=None)
+        if code:
+            print(output[-3000:], file=sys.stderr)
+            sys.exit(2)
 
 
 def main() -> None:

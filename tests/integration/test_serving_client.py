@@ -122,9 +122,9 @@ def test_retries_do_not_extend_the_deadline(connect, served):
     ("changes", "words"),
     [
         ({"score": None, "tokens": None}, "an answer without score, tokens"),
-        ({"score": np.zeros(3, "float32")}, "an answer that raises"),
-        ({"score": np.array([b"high"], object)}, "an answer that raises"),
-        ({"text": np.zeros([1], "float32")}, "an answer that raises"),
+        ({"score": np.zeros(3, "float32")}, "an answer that cannot"),
+        ({"score": np.array([b"high"], object)}, "an answer that cannot"),
+        ({"text": np.zeros([1], "float32")}, "an answer that cannot"),
     ],
     ids=["missing", "more rows", "a string", "a number"],
 )

@@ -41,8 +41,8 @@ def build_codec(
 
     Raises:
         InputError: if search options contradict each other, a vocabulary size does not fit the
-            texts, a source lacks a feature, or a teacher has other tokenizers than the recipe sets
-            or than `trained`.
+            texts, a source lacks a feature, or a teacher's tokenizers differ from those of the
+            recipe or of `trained`.
     """
     data, decoding = recipe.data, dict(recipe.decoding.values())
     decoding["max_length"] = decoding["max_length"] or data.max_target_length
@@ -57,7 +57,7 @@ def build_codec(
         codec = TextCodec(*teacher_tokenizers(recipe), settings)
         if trained is not None and (side := trained.differs_in(codec)):
             raise InputError(
-                "a run with --from and training.teachers needs teachers with the tokenizers of the "
+                "with --from and training.teachers, the teachers must have the tokenizers of the "
                 f"model. Received: a different {side} tokenizer."
             )
         return codec
@@ -72,8 +72,8 @@ def build_codec(
 def _check_no_features(data: DataConfig, trained: TextCodec) -> None:
     if data.source_features or trained.source.features:
         raise InputError(
-            "--from cannot be used with source features, in the model or in "
-            f"`data.source_features`. Received: data.source_features={data.source_features!r} and "
+            "--from requires a model and a recipe without source features. "
+            f"Received: data.source_features={data.source_features!r} and "
             f"a model with {len(trained.source.features)} features."
         )
 
@@ -86,7 +86,7 @@ def build_model(
     Args:
         recipe: the recipe to train.
         codec: its tokenizers.
-        total_steps: training steps of the whole run, at which a cosine schedule ends.
+        total_steps: training steps of the whole run; a cosine schedule ends with the last one.
         precision: the number format to compute in; default: what `choose_precision` returns.
 
     Raises:

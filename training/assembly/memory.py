@@ -17,7 +17,7 @@ _logger = logging.getLogger(__name__)
 
 
 def warn_of_memory(name: str, config: ModelConfig, codec: TextCodec) -> None:
-    """Warn if a model, not built yet, needs more memory in training than the machine has.
+    """Warn, before a model is built, if training it needs more memory than the machine has.
 
     Args:
         name: the recipe's name.

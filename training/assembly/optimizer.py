@@ -19,7 +19,7 @@ def build_optimizer(
 
     Args:
         config: the recipe's `[training]` section.
-        total_steps: training steps of the whole run, at which a cosine schedule ends.
+        total_steps: training steps of the whole run; a cosine schedule ends with the last one.
         rates: factors on the learning rate of single variables, by their paths.
     """
     return FusedAdam(
@@ -35,7 +35,7 @@ def build_optimizer(
 def _learning_rate(
     config: TrainingConfig, total_steps: int
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Return the constant learning rate, or its schedule.
+    """Return the learning rate: a constant or a schedule.
 
     Keras calls a schedule with the number of the batch, not of the update, so numbers of updates
     are multiplied by the number of batches per update.

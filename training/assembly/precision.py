@@ -39,7 +39,7 @@ class RunPrecision(NamedTuple):
 
     @property
     def policy(self) -> str:
-        """The Keras dtype policy; weights are float32 with either."""
+        """The Keras dtype policy; weights are float32 with either policy."""
         return _POLICIES[self.name]
 
 
@@ -59,7 +59,7 @@ def choose_precision(config: TrainingConfig, units: int) -> RunPrecision:
     if name == "bfloat16" and units < LEAST_UNITS:
         name, reason = (
             "float32",
-            f"models of less than {LEAST_UNITS} units train no faster in 16 bits",
+            f"models with fewer than {LEAST_UNITS} units train no faster in 16 bits",
         )
     return RunPrecision(name, f"which training.precision=auto chose because {reason}")
 

@@ -1,4 +1,4 @@
-"""Pretrained embeddings: the rows of a vector file for the tokens of a vocabulary."""
+"""Loads pretrained embeddings: the vectors in a file for the tokens of a vocabulary."""
 
 from __future__ import annotations
 
@@ -46,9 +46,8 @@ def load_pretrained(config: ModelConfig, model: Seq2Seq, codec: TextCodec) -> No
 def find_vectors(path: str, tokenizer: Tokenizer, width: int) -> dict[int, Vector]:
     """Return the vectors of a vocabulary's tokens from a file in any format of `read_vectors`.
 
-    An entry that equals a token is preferred. Otherwise an entry that equals it after
-    normalization is used. If several entries match, the first is used.
-    Special tokens have no vectors.
+    A token gets the vector of the first entry that equals it. If there is none, it gets the vector
+    of the first entry that equals it after normalization. Special tokens get no vectors.
 
     Args:
         path: the vector file.
@@ -59,7 +58,7 @@ def find_vectors(path: str, tokenizer: Tokenizer, width: int) -> dict[int, Vecto
         The vector `[width]` of each id that was found.
 
     Raises:
-        InputError: if the file cannot be read, an entry is malformed or has the wrong width.
+        InputError: if the file cannot be read, or an entry is malformed or has the wrong width.
     """
     ids = {token: id_ for id_, token in enumerate(tokenizer.vocabulary.tokens)}
     for special in SPECIAL_TOKENS:

@@ -13,7 +13,7 @@ from keras_attention.special_tokens import PAD_ID
 from keras_attention.translation.translator import Translator
 
 COMMON = 10
-"""Target tokens that are always allowed, as a multiple of those kept for each source token."""
+"""Number of target tokens that are always allowed, divided by the number per source token."""
 
 
 def learn_short_list(translator: Translator, batches: Iterable[Any], size: int) -> ShortList:
@@ -63,7 +63,7 @@ def _most_frequent(
         shape: number of source ids, and number of targets to keep for each of them.
 
     Returns:
-        Target ids of `shape`, the most frequent first, padded with 0.
+        An array of this shape with target ids, the most frequent first, padded with 0.
     """
     order = np.lexsort((targets, -counts, origins))
     origins, targets = origins[order], targets[order]

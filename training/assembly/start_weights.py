@@ -22,19 +22,18 @@ _TOKEN_AXES = {
     "output_projection/bias": 0,
     "output_bias": 0,
 }
-"""The weights that have one row or column for each token, and the number of that axis."""
+"""The weights that have one entry for each token along an axis, and the number of that axis."""
 
 
 def start_from(model: Seq2Seq, trained: Seq2Seq) -> None:
     """Set the weights of a model to those of a trained one.
 
-    The weights of a new token are the mean of the known tokens' weights. Its logit is then the mean
-    of their logits, so it is never the largest, and greedy search returns the same outputs as
-    before (Hewitt 2021).
+    A new token gets the mean of the known tokens' weights. Its logit is therefore the mean of their
+    logits and never the largest, so greedy search returns the same outputs as before (Hewitt 2021).
 
     Args:
         model: a new model. Its tokens begin with those of the trained model.
-        trained: the trained model, with the same settings of the section `[model]`.
+        trained: the trained model, with the same `[model]` settings.
 
     Raises:
         InputError: if the models differ in their weights or in the shapes of the weights.
@@ -76,7 +75,7 @@ def _grown(value: npt.NDArray[Any], size: int, axis: int) -> npt.NDArray[Any]:
 
 
 def _axis_of_tokens(weight: Any) -> int | None:
-    """Return the axis of a new model's weight that has one entry for each token, if any."""
+    """Return the axis along which a new model's weight has one entry per token, or None."""
     return _TOKEN_AXES.get(str(weight.path).partition("/")[2])
 
 

@@ -25,7 +25,7 @@ _Path = str | os.PathLike[str]
 
 
 def open_teachers(paths: Sequence[_Path]) -> Translator:
-    """Load teachers, several as an ensemble.
+    """Load one teacher, or several as an ensemble.
 
     Raises:
         InputError: if a teacher is an export or cannot be loaded, or the tokenizers differ.
@@ -35,7 +35,7 @@ def open_teachers(paths: Sequence[_Path]) -> Translator:
 
 
 def check_teachers(paths: Sequence[_Path]) -> TextCodec:
-    """Check that teachers are trained models with equal tokenizers, and return the first's codec.
+    """Check that teachers are trained models with equal tokenizers; return the first one's codec.
 
     Raises:
         InputError: if a teacher is an export or has no tokenizers, or the tokenizers differ.
@@ -151,7 +151,7 @@ def _check_text(text: TextConfig, side: str, tokenizer: Tokenizer, path: str) ->
 def _other_text(path: str, key: str, own: object, found: object) -> InputError:
     return InputError(
         f"{path}: a student learns a teacher's probabilities only with the same tokenizers; set "
-        f"text.{key}={_toml(found)}, as the teacher has, or distill its outputs only. "
+        f"text.{key}={_toml(found)}, like the teacher, or learn from its outputs only. "
         f"Received: text.{key}={_toml(own)}."
     )
 

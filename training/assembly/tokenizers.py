@@ -22,7 +22,7 @@ from ..recipe.sections import DataConfig, TextConfig
 DEFAULT_SUBWORDS = 8000
 
 SUBWORD_SAMPLE = 500_000
-"""Largest number of texts of a side from which subwords are learned if the pairs are in a file."""
+"""Largest number of texts per side to learn subwords from, if the pairs are in a file."""
 
 
 def learn_tokenizers(
@@ -37,7 +37,7 @@ def learn_tokenizers(
     Args:
         text: the recipe's `[text]` section.
         pairs: the training pairs. If they are in a file, subwords are learned from a sample of
-            them, of at most `SUBWORD_SAMPLE`.
+            at most `SUBWORD_SAMPLE` pairs.
         seed: the recipe's seed, for the sample and for `learn_subwords`.
         features: the features that every source carries.
 

@@ -1,7 +1,7 @@
-"""Averages of the weights during training, to validate and save in place of the weights.
+"""Averages of the weights during training, which are validated and saved in place of the weights.
 
-Keras's `SwapEMAWeights` is not used, because it swaps by adding and subtracting, which rounds the
-weights that training continues with, and because it would put the average into checkpoints.
+Keras's `SwapEMAWeights` is not used. It swaps by adding and subtracting, so training would continue
+with rounded weights, and it would put the average into checkpoints.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Weights = list[npt.NDArray[np.float32]]
 def with_average(
     evaluating: Sequence[keras.callbacks.Callback], config: TrainingConfig, run: RunFolder
 ) -> list[keras.callbacks.Callback]:
-    """Put the callbacks between one that sets the recipe's average and one that undoes it.
+    """Put the callbacks between one that sets the average and one that restores the weights.
 
     Args:
         evaluating: the callbacks that validate and keep the averaged model.

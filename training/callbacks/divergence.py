@@ -30,9 +30,9 @@ class StopDiverged(keras.callbacks.Callback):
 
     Training has diverged if the loss of a step is not finite, if a weight is not finite or the
     held-out loss is NaN at a validation, or if the mean loss of a validation interval exceeds five
-    times `log V`, the cross-entropy of uniform predictions over `V` target tokens. Each unit of
-    `training.guided_alignment`, `training.coverage_loss` and `training.r_drop` raises this limit by
-    another five times `log V`, and `training.l2` raises it by the penalty on the weights.
+    times `log V`, the cross-entropy of uniform predictions over `V` target tokens. This limit is
+    multiplied by 1 + `training.guided_alignment` + `training.coverage_loss` + `training.r_drop`,
+    and then raised by the penalty of `training.l2` on the weights.
 
     This callback must come before all callbacks that validate, save or log.
 
@@ -67,7 +67,7 @@ class StopDiverged(keras.callbacks.Callback):
         self._norm = self._squared_norm()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Check the mean loss so far. If the loss of any step is not finite, the mean is not."""
+        """Check the mean loss so far. If the loss of a step is not finite, neither is the mean."""
         self._step = self._first + batch + 1
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):

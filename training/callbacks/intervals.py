@@ -25,7 +25,7 @@ class SeedDropout(keras.callbacks.Callback):
         self.seed = seed
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Set the state of each random generator of the model, two words of 32 bits."""
+        """Set the state of each random generator of the model; a state is two words of 32 bits."""
         variables = self.model.non_trainable_variables
         states = [variable for variable in variables if variable.name == "seed_generator_state"]
         words = np.random.SeedSequence([self.seed, epoch]).generate_state(2 * len(states))
@@ -37,7 +37,8 @@ class RaiseSampling(keras.callbacks.Callback):
     """Raises the rate of scheduled sampling linearly, once per validation interval.
 
     Args:
-        config: the recipe's `[training]` section, with the final rate and the steps up to it.
+        config: the recipe's `[training]` section, with the final rate and the number of steps to
+            reach it.
         steps: training steps per validation interval.
     """
 

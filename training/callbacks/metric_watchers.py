@@ -92,7 +92,7 @@ class StopEarly(MetricWatcher):
     Args:
         run: the run folder.
         monitor: the metric's name in the logs.
-        patience: validations in a row without a new best after which training stops; at least 1.
+        patience: training stops after this many validations without a new best; at least 1.
         **options: further arguments of `MetricWatcher`.
     """
 
@@ -131,7 +131,7 @@ class LowerOnPlateau(MetricWatcher):
 
     @property
     def plateaus(self) -> int:
-        """The number of plateaus so far. Counting validations starts again after each."""
+        """The number of plateaus so far. After each, the count of validations starts again."""
         best, waited, found = float("-inf"), 0, 0
         for value in self.values:
             waited = 0 if value > best else waited + 1

@@ -74,7 +74,7 @@ class LogProgress(keras.callbacks.Callback):
         self._step = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Store when the validation interval begins."""
+        """Store the time at which the validation interval begins."""
         self._step = epoch * self.plan.interval
         self.left.start(self._step)
         self._begun = self._last = self._clock()
@@ -141,7 +141,7 @@ def format_seconds(seconds: float) -> str:
 
 
 def describe_best(config: TrainingConfig, run: RunFolder, plan: TrainingPlan) -> str:
-    """Return a message with the epoch whose model is kept, and why training ended early.
+    """Return a message that names the kept epoch and, if training ended early, the reason.
 
     Args:
         config: The recipe's `[training]` section.

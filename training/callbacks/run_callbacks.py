@@ -38,7 +38,7 @@ def make_callbacks(
     *,
     tokens_per_step: float,
 ) -> list[keras.callbacks.Callback]:
-    """Return the callbacks of a run. Each receives the metrics of those before it.
+    """Return the callbacks of a run. Each receives the metrics that earlier ones have logged.
 
     Args:
         config: the recipe's `[training]` section.

@@ -59,7 +59,7 @@ class ShowSamples(keras.callbacks.Callback):
 
 
 def short_pairs(pairs: Sequence[Pair]) -> list[Pair]:
-    """Return the first few pairs of at most 80 characters per side, then the shortest others."""
+    """Return a few pairs: the first of at most 80 characters per side, then the shortest others."""
     lengths = [max(map(len, pair)) for pair in pairs]
     order = sorted(range(len(pairs)), key=lambda n: max(lengths[n], MOST_TOKENS))
     return [pairs[n] for n in sorted(order[:SHOWN])]

@@ -59,7 +59,7 @@ class Stopwatch(keras.callbacks.Callback):
         self._steps = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Store when the last skipped step ended, and when the last step ended."""
+        """Store the times at which the last skipped step and the last step ended."""
         self._steps += 1
         self._last = self._clock()
         if self._steps == self.skipped:

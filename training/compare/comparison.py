@@ -91,7 +91,7 @@ class Result:
         tokens_per_second: target tokens per second in training steps.
         jobs: number of runs that shared the machine.
         alignment: `aer`, `precision` and `recall`; empty if the task has no gold alignments, None
-            before they are measured.
+            before the measurement.
         lengths: `pairs`, `value` and `errors`, by the name of the length; see `score_lengths`.
         files: fingerprints of the data files that the run was trained with, as in `RunData`.
     """
@@ -180,7 +180,7 @@ def read_result(run: Run) -> Result | None:
     known = {name: values[name] for name in _RESULT.keys if name in values}
     result = Result(**{**known, "curve": tuple(values["curve"]), "files": files})
     try:
-        # Compare recipes, not texts: an older text lacks new settings, which have their defaults.
+        # Compare recipes, not texts: an older text lacks new settings, which parsing adds.
         same = parse_recipe(result.recipe, run.result_file) == run.recipe
     except InputError:
         return None
@@ -190,7 +190,8 @@ def read_result(run: Run) -> Result | None:
 def other_data(run: Run) -> str:
     """Return the path of a file that has changed since the run was started, or "" if none has.
 
-    A run that was resumed with changed data counts as changed even if the files are the same now.
+    A run that was resumed with changed data counts as changed, even if the files have been restored
+    since.
 
     Raises:
         InputError: if a file of the run is damaged.

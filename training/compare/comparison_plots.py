@@ -208,5 +208,5 @@ def _has_seeds(rows: Sequence[Row]) -> bool:
 
 def _known(spread: Spread | None) -> Spread:
     if spread is None:
-        raise ValueError("`rows` must contain variants with a value. Received: one without.")
+        raise ValueError("`rows` must contain variants with a value. Received: one that has none.")
     return spread

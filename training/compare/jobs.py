@@ -1,4 +1,4 @@
-"""Trains the runs of a comparison in separate processes, some at the same time."""
+"""Trains the runs of a comparison in separate processes, several at a time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Failure(NamedTuple):
     Attributes:
         run: the run.
         reason: the last line of its output.
-        by_input: whether its recipe or data cannot be used; then it would fail again.
+        by_input: whether its recipe or data cannot be used, so that another try would fail too.
     """
 
     run: Run

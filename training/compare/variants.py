@@ -24,7 +24,7 @@ _NOT_VARIED = {
     "name": "use name=NAME in --also to name a variant",
     "training.metric": "use --set to choose one metric for all variants",
 }
-# Labels are names of folders, so this list must not change.
+# Folders are named after labels, so this list must not change.
 _WITHOUT_KEY = ("model.attention", "model.placement")
 _WORDS = {("model.attention", "none"): "fixed vector"}
 
@@ -34,8 +34,8 @@ class Variant:
     """A recipe to train, and its label.
 
     Attributes:
-        label: the values that the variant varies, without those that its model ignores.
-        choices: all values that it varies, with their keys.
+        label: the values that distinguish the variant, without those that its model ignores.
+        choices: all values that distinguish it, with their keys.
         recipe: the complete recipe.
     """
 
@@ -49,7 +49,7 @@ class Refused:
     """A combination that is not trained.
 
     Attributes:
-        label: the values that it would vary.
+        label: the label that the variant would have.
         reason: why it is not trained, as a sentence.
     """
 
@@ -199,7 +199,7 @@ def _word(choice: Choice) -> str:
 
 
 def _effective(recipe: Recipe) -> Recipe:
-    """Return a recipe with the defaults for the settings that its model ignores."""
+    """Return a recipe in which the settings that its model ignores have their defaults."""
     ignored = recipe.model.ignored_settings
     defaults = {name: SETTINGS[f"model.{name}"].default for name in ignored}
     return replace(recipe, model=replace(recipe.model, **defaults))

@@ -39,7 +39,7 @@ def _complete(job: dict[str, Any]) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent process ends, because the pipe is then closed."""
+    """End this process when its parent ends, which closes the pipe and so ends the read."""
     os.read(sys.stdin.fileno(), 1)
     os._exit(1)
 

@@ -62,14 +62,14 @@ def distill(
     teacher's run, is not trained on.
 
     Args:
-        teachers: the folders of trained models, or checkpoints; several are an ensemble.
+        teachers: the folders of trained models, or checkpoints; several form an ensemble.
         recipe: the recipe of the student.
         folder: the run folder of the student. It also holds the teachers' outputs,
             `distilled.tsv`, and the record of their origin, `distillation.json`.
         beam_width: beam width of the teachers' search; by default, the first teacher's.
         nearest: whether to train on the hypothesis nearest to the target instead of the best one
-            (sequence-level interpolation, section 3.3). Distances are edits in the teachers'
-            tokens.
+            (sequence-level interpolation, section 3.3). The distance is the number of edits of
+            the teachers' tokens.
         with_pairs: whether to train on the original pairs too.
         resume: whether to continue an interrupted distillation in `folder`, or its training.
         overwrite: whether to delete an existing run in `folder` first.
@@ -174,7 +174,7 @@ class _DistilledPairs:
         if left_out := len(self.training) - count:
             _logger.warning(
                 "%d training sources are left out: they are too long for the teachers, or all "
-                "outputs are empty, cut off or contain <unk>",
+                "their outputs are empty, cut off or with <unk>",
                 left_out,
             )
         if self.held_out:

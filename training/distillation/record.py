@@ -33,7 +33,7 @@ _RECORD = JsonFile(
     },
     _FORMAT,
 )
-_ADVICE = "use the same again, or start a new distillation in another folder"
+_ADVICE = "use the original one again, or start a new distillation in another folder"
 
 
 @dataclass(frozen=True)

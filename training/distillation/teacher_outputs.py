@@ -140,6 +140,6 @@ def check_any(count: int, sources: int) -> None:
     if not count:
         raise InputError(
             f"expected an output of the teachers for at least one of {sources} training sources. "
-            "Received: only outputs that are empty, cut off or contain <unk>, or sources that are "
-            "too long."
+            "Received: only outputs that are empty, cut off or with <unk>, or sources that are too "
+            "long."
         )

@@ -1,4 +1,4 @@
-"""Quality for each value of a source feature, such as each language, and its mean."""
+"""Quality for each value of a source feature, such as each language, and the mean of these."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FeatureGroups:
     positions: dict[str, list[int]]
 
     def scores(self, evaluation: Evaluation, metric: str, **options: Any) -> dict[str, float]:
-        """Return the metric of the pairs with each value, and then, as `MEAN`, the mean.
+        """Return the metric on the pairs with each value, and the mean of these numbers as `MEAN`.
 
         Args:
             evaluation: the outcomes of the pairs.

@@ -28,7 +28,7 @@ class FrequencyRow:
         last: the largest frequency; None without an upper bound.
         count: the number of pairs.
         values: the value of each metric on these pairs, by the metric's name.
-        examples: the rarest token of each of these pairs, the most common ones first.
+        examples: the rarest tokens of these sources; those of the most sources come first.
     """
 
     first: int

@@ -54,7 +54,7 @@ class Confusion:
 
 
 def align_edits(written: Sequence[str], expected: Sequence[str]) -> list[Step]:
-    """Align the tokens of an output with those of its reference by the fewest edits.
+    """Align the tokens of an output with those of its reference, with the fewest edits.
 
     Edits are insertions, deletions and substitutions. Of several alignments with the fewest edits,
     one with the most equal tokens is chosen.
@@ -124,7 +124,7 @@ def _costs(written: Sequence[str], expected: Sequence[str], edit: int) -> npt.ND
         above = table[number]
         found = above + edit
         found[1:] = np.minimum(found[1:], above[:-1] + (edit + 1) * (columns != token))
-        # An insertion adds `edit` to the cost on the left: the least of `found[k] + edit (j - k)`.
+        # Each insertion adds `edit`, so the cost at `j` is the least `found[k] + edit * (j - k)`.
         table[number + 1] = np.minimum.accumulate(found - offsets) + offsets
     return table
 

@@ -62,7 +62,7 @@ def rows_by_length(
 
     Raises:
         InputError: if there is no such metric or tokenizer.
-        ValueError: if there is no evaluation, it has no lengths, or the pairs differ.
+        ValueError: if there is no evaluation, the first one has no lengths, or the pairs differ.
 
     Example:
         >>> pairs = [("a", "b", "b")] * 10 + [("a a", "b b", "b b")] * 5 + [("a a", "b b", "")] * 5
@@ -73,7 +73,7 @@ def rows_by_length(
     """
     first = next(iter(evaluations.values()), None)
     if first is None or not first.lengths:
-        raise ValueError("`evaluations` must contain one with lengths. Received: none.")
+        raise ValueError("`evaluations` must contain an evaluation with lengths. Received: none.")
     if any(other.sources != first.sources for other in evaluations.values()):
         raise ValueError("`evaluations` must be of the same pairs. Received: different pairs.")
     rows = []

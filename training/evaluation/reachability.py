@@ -16,7 +16,7 @@ from ..recipe.recipe import Recipe
 from ..recipe.sections import TrainingConfig
 
 HINT_SHARE = 0.01
-"""Smallest share of pairs with a token to copy for which `model.copying` is suggested."""
+"""`model.copying` is suggested if at least this share of the pairs has a token to copy."""
 
 _MOST_PAIRS = 10_000
 """Number of training pairs that are checked if none are held out."""

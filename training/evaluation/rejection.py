@@ -1,4 +1,4 @@
-"""The quality that remains if a person checks the least confident outputs, and a threshold."""
+"""Quality of confident outputs, if a person checks the others, and the choice of a threshold."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
-"""Shares of outputs left to a person, in the table."""
+"""The shares of outputs left to a person; the table has a row for each."""
 
 _NORMAL_95 = 1.959964
 """The 97.5 % quantile of the standard normal distribution."""
@@ -39,8 +39,8 @@ class Acceptance:
         accuracy: the accuracy that was requested.
         threshold: the smallest confidence that is accepted.
         count: number of accepted outputs.
-        right: number of right ones among them.
-        interval: the 95 % interval of the share of right ones; see `wilson_interval`.
+        right: number of accepted outputs that are right.
+        interval: the 95 % interval of `right / count`; see `wilson_interval`.
     """
 
     accuracy: float
@@ -57,8 +57,8 @@ class Acceptance:
     def shown_with(self, fitted: float, used: float) -> str:
         """Return the threshold for confidences with another temperature, rounded down.
 
-        It has four significant digits of its distance from 0 or 1, whichever is nearer, because
-        many such confidences are very close to 0 or 1.
+        Many such confidences are very close to 0 or 1, so the distance from the nearer of these two
+        has four significant digits.
 
         Args:
             fitted: the temperature of `threshold`.
@@ -120,7 +120,8 @@ def find_threshold(
 ) -> Acceptance | None:
     """Return the smallest threshold whose accepted outputs have the requested accuracy.
 
-    It accepts as many outputs as possible. Outputs of equal confidence are accepted together.
+    This threshold accepts as many outputs as possible. Outputs of equal confidence are accepted
+    together.
 
     Args:
         values: the confidences, `[N]`, at least one.

@@ -187,7 +187,7 @@ class EditRate(Ratio):
     scale = 100.0
 
     def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
-        """Count the edits to the nearest reference (of several, the shortest), and its tokens."""
+        """Count the edits to the nearest reference (the shortest if tied), and its tokens."""
         tokens = [line.split() for line in references]
         return min((edit_distance(hypothesis.split(), line), len(line)) for line in tokens)
 
@@ -294,9 +294,9 @@ class Ter(Sacrebleu):
 
 
 def columns(references: list[list[str]]) -> list[list[Any]]:
-    """Transpose references for sacrebleu: a list of first references, of second ones, and so on.
+    """Return a list with the first reference of each line, a list with the second, and so on.
 
-    None replaces a missing reference.
+    This is sacrebleu's format. None replaces a missing reference.
     """
     most = max(map(len, references))
     return [[line[n] if n < len(line) else None for line in references] for n in range(most)]

@@ -135,7 +135,7 @@ def _resample_by_sacrebleu(
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Set the environment variable from which sacrebleu reads its seed, inside the block."""
+    """Within the block, set the environment variable from which sacrebleu reads its seed."""
     before = os.environ.get(_SEED_VARIABLE)
     os.environ[_SEED_VARIABLE] = str(seed)
     try:

@@ -28,9 +28,10 @@ def score(
     are equal to a reference. `wer` is the word error rate of speech recognition: the smallest
     number of insertions, deletions and substitutions of words from the output to the nearest
     reference, divided by the number of words of that reference, both summed over all lines.
-    `g2p_wer` and `per` are the metrics of grapheme-to-phoneme tasks (Gorman et al. 2020): the share
-    of words whose phones, separated by spaces, do not equal a reference; and the edits of phones
-    divided by the number of phones of the nearest reference. All three error rates are in per cent.
+    `g2p_wer` and `per` are the metrics of grapheme-to-phoneme tasks (Gorman et al. 2020). `g2p_wer`
+    is the share of words whose phones, separated by spaces, equal no reference. `per` is the number
+    of edits of phones, divided by the number of phones of the nearest reference. All three error
+    rates are in per cent.
 
     Args:
         name: the name of a metric in `METRICS`.
@@ -47,7 +48,7 @@ def score(
     Raises:
         InputError: if there is no such metric or tokenizer.
         ValueError: if there are no lines, or the numbers of texts differ.
-        TypeError: if an argument is a single string instead of several.
+        TypeError: if an argument is a single string instead of a list of strings.
 
     Example:
         >>> print(score("wer", ["a cat sat", "a dog"], ["the cat sat", "a dog"]))

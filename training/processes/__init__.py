@@ -1,1 +1,1 @@
-"""Training on several devices, of one process or of several, each with a part of every batch."""
+"""Training on several devices, in one or several processes; each gets a part of every batch."""

@@ -1,4 +1,4 @@
-"""Starts the processes of a distributed run, and keeps them together."""
+"""Connects the processes of a distributed run, and reports in each if another has failed."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def start_processes(
             "expected several processes or devices to divide batches among. Received: one process "
             "with one device, and no variables of SLURM, Open MPI or a TPU that name others."
         )
-    keras.utils.set_random_seed(0)  # all processes load models with the same draws
+    keras.utils.set_random_seed(0)  # all processes draw the same numbers when they load models
     keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
 
 
@@ -113,7 +113,7 @@ def _connect(coordinator: str | None, processes: int | None, process: int | None
 
 
 def _wait_for(coordinator: str) -> None:
-    """Wait until the first process accepts connections, because JAX would abort with a core dump.
+    """Wait until the first process accepts connections; JAX would abort with a core dump instead.
 
     Raises:
         InputError: if the first process accepts none within `CONNECT_SECONDS`.
@@ -135,7 +135,7 @@ def _wait_for(coordinator: str) -> None:
 
 @contextmanager
 def agree() -> Iterator[None]:
-    """At the end of the block, wait for all processes, and stop if the block failed in another.
+    """Wait for all processes at the end of the block, and fail if the block failed in another.
 
     The block must not create variables or compute with them, because that may wait for the other
     processes too.
@@ -166,7 +166,7 @@ def _gather(failed: bool) -> Any:
 
 
 def of_first_process(values: Mapping[str, float]) -> dict[str, float]:
-    """Return the numbers of the first process, so that all take the same decisions.
+    """Return the numbers of the first process, so that all processes make the same decisions.
 
     Args:
         values: numbers by name; the names are the same in all processes.

@@ -2,7 +2,7 @@
 
 Each field of the classes in `sections.py`, and of the library's settings classes that they inherit
 from, declares its explanation, choices and range. Checks, error messages and the output of
-`train --show` derive from these fields, so a new setting is one new field.
+`train --show` derive from these fields, so to add a setting, add a field.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class Recipe(Section):
         return self.training.seed or self.seed
 
     def to_toml(self) -> str:
-        """Return the recipe as TOML with all defaults; `load_recipe` reads an equal one from it."""
+        """Return the recipe as TOML with all defaults; `load_recipe` reads it back."""
         lines = [f"{name} = {_toml(value)}" for name, value in self.values()]
         for section in _SECTIONS:
             lines += ["", f"[{section}]"]
@@ -257,7 +257,7 @@ def _given(
 
 
 def _make(values: Mapping[str, Any], path: Path) -> Recipe:
-    """Return the recipe with the given values by dotted key."""
+    """Build a recipe from values by dotted key."""
     top = {key: value for key, value in values.items() if "." not in key}
     try:
         sections: dict[str, Any] = {

@@ -40,8 +40,8 @@ class Member:
 def plan_members(recipe: Recipe, folder: Path, seeds: int) -> list[Member]:
     """Return the members of an ensemble.
 
-    The first has the seed of the recipe, the second the next seed, and so on. They share the
-    recipe's pairs, held-out split and tokenizers.
+    The first member has the seed of the recipe, the second the next seed, and so on. All members
+    share the recipe's pairs, held-out split and tokenizers.
 
     Args:
         recipe: the recipe.

@@ -79,7 +79,7 @@ def read_report(folder: Path) -> SeedsReport | None:
 def measure_seeds(
     recipe: Recipe, members: Sequence[Member], translator: Translator, folder: Path
 ) -> SeedsReport:
-    """Measure an ensemble as validations measure its members.
+    """Measure an ensemble in the same way as validation measures its members.
 
     Args:
         recipe: the recipe of the ensemble.

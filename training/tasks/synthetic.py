@@ -4,7 +4,7 @@
 - `reverse`: the target is the reversed source. Target token i is source token n - 1 - i of n.
 - `date-sentences`: the source is a sentence with a date, `so we May 6, 2001 again`. The target has
   the date as year, month and day, `so we 2001 05 06 again`. Tokens are words, so long sentences
-  are cheap, and the year is a separate word, which a model can know from training. The target
+  are cheap, and the year is a single word, which a model can learn in training. The target
   repeats the whole sentence, because a fixed vector could easily represent outputs that do not
   grow with the input. Dates have the forms of `dates` except `9/27/94`, which would be one word.
 
@@ -42,8 +42,8 @@ class Task(NamedTuple):
         links: returns the gold links of a source and its target.
         target: returns the target of a source; raises `ValueError` if it is not a source of the
             task.
-        shortest: the shortest possible source.
-        tokenizer: the kind of tokens that lengths and links count.
+        shortest: length of the shortest possible source.
+        tokenizer: the kind of tokens that lengths count and links connect.
     """
 
     make: Callable[[random.Random, int], tuple[str, str]]
@@ -90,8 +90,8 @@ def generate(
 def links(name: str, source: str, target: str) -> Links:
     """Return the links between the tokens of a task's pair.
 
-    Each word of a date is linked with its counterpart: the name of the month with its number. A
-    weekday has no counterpart and no link.
+    Each word of a date is linked with its counterpart, such as the name of the month with its
+    number. A weekday has no counterpart and no link.
 
     Args:
         name: one of `TASKS`.

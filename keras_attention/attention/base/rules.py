@@ -1,8 +1,8 @@
-"""Checks that both a mechanism's constructor and a recipe use; they do not import Keras."""
+"""Checks for constructors of mechanisms and for recipes. This module does not import Keras."""
 
 
 def check_own_mapping(mapping: str) -> None:
-    """Check that a score has the default mapping; monotonic attention would ignore another one.
+    """Check that a score has the default mapping; monotonic attention would ignore any other.
 
     Raises:
         ValueError: if the mapping is not `"softmax"`, the default.

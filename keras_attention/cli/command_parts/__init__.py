@@ -1,1 +1,1 @@
-"""Larger parts of the other commands: tables, reports, progress bars and readers."""
+"""Parts of all commands except `translate`: tables, reports, progress bars and readers."""

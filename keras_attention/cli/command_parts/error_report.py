@@ -66,7 +66,7 @@ class ReportChoices:
 
         Args:
             models: the models to evaluate.
-            others: the models that are searched together with the first one.
+            others: the models that search together with the first one, as an ensemble.
             output: the file for the outputs.
             limit: the result of `read_limit`.
 
@@ -114,7 +114,10 @@ class ReportChoices:
 
     @contextmanager
     def open_page(self) -> Iterator[Path | None]:
-        """Yield a temporary path for the page, which appears if the block succeeds; or None."""
+        """Yield a temporary path for the page, or None if no page is written.
+
+        If the block succeeds, the page is moved to its own path.
+        """
         if self.page is None:
             yield None
             return
@@ -137,7 +140,7 @@ def report_errors(
         evaluation: the outputs, in the form in which they are compared.
         model: the model.
         choices: the options.
-        question: what the report is about.
+        question: the result of `make_question`.
         page: the file to write; None to write none.
         about: facts for the head of the page.
     """
@@ -159,7 +162,7 @@ def make_question(
     temperature: float | None = None,
     **options: object,
 ) -> Question:
-    """Return what the report is about.
+    """Return the question that the report answers.
 
     Args:
         metrics: names of metrics.
@@ -200,7 +203,7 @@ def _frequencies(model: Path) -> Frequencies:
     """Count the source tokens of the training pairs, or explain why that is not possible."""
     folder = find_run(model)
     if folder is None:
-        return Frequencies(problem="the model is not in a run folder, which names its data.")
+        return Frequencies(problem="the model is not in a run folder, so its data is not known.")
     try:
         tokenizer = load_codec(folder).source
         training = read_training_pairs(folder)

@@ -1,4 +1,4 @@
-"""The tables of `evaluate`: metrics, also by source feature and length, and a comparison."""
+"""The tables of `evaluate`: metrics of all pairs and of groups, and a comparison of models."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ def run_evaluate(
         pairs: sources and targets.
         seen: sources that the training pairs contain too.
         report: the options.
-        form: converts references and outputs to the form in which they are compared; the outputs
-            are written without it.
+        form: converts references and outputs to the form in which they are compared. The file of
+            outputs contains the outputs before this conversion.
 
     Returns:
         The evaluation of each model, in that form.

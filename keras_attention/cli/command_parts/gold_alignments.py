@@ -56,8 +56,8 @@ def check_gold(
         words: Whether links are between words instead of tokens.
 
     Raises:
-        InputError: If the gold alignments count other units than the links, such as characters
-            instead of words, or if a position lies beyond the end of a text.
+        InputError: If the gold alignments and the links count different units, such as characters
+            and words, or if a position lies beyond the end of a text.
     """
     units = {"word" if words else side.name for side in (codec.source, codec.target)}
     counted = KNOWN.get(name)

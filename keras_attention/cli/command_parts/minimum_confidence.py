@@ -53,7 +53,7 @@ def find_minimum(
     Args:
         value: a number from 0 to 1, or "auto"; None for no minimum.
         model: the model: a folder, a checkpoint or an export.
-        others: whether the model is searched together with others. No threshold is stored for an
+        others: whether other models search together with this one. No threshold is stored for an
             ensemble, whether its members are given one by one or in one folder.
         served: whether the model runs on a server, so that `model` need not be a path.
 

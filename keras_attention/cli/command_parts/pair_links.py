@@ -22,7 +22,7 @@ def load_aligner(model: Path, max_tokens: int | None) -> Translator:
 
     Args:
         model: A model's folder or checkpoint.
-        max_tokens: Largest number of tokens of a text; default the translator's own limit.
+        max_tokens: Largest number of tokens of a text. Default: the translator's own limit.
 
     Raises:
         InputError: If the model cannot be loaded, or has no attention.
@@ -130,7 +130,7 @@ def _check_same_units(
 
 
 def _units(tokenizer: Tokenizer, text: str, words: bool) -> Sequence[Any]:
-    """Return the units of a text that positions refer to: its tokens, or its words' numbers."""
+    """Return the units that positions in a text count: its tokens, or the numbers of its words."""
     return (
         sorted(set(tokenizer.positions(text, words=True)) - {None})
         if words

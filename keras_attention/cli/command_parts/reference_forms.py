@@ -98,7 +98,7 @@ def target_tokenizer(model: Path) -> Tokenizer | None:
 
 
 def _normalized(text: str, report: EvaluationReport) -> str:
-    """Normalize a text as the metrics do: all except sacrebleu's compare texts in normal form C."""
+    """Normalize a text as the metrics do: all but sacrebleu's compare texts in normal form C."""
     if not any(issubclass(METRICS[name], Sacrebleu) for name in report.names):
         text = normalize(text, "nfc")
     return text.lower() if report.lowercase else text

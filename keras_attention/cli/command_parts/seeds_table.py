@@ -1,4 +1,4 @@
-"""The table of `train --seeds`: the metric of each seed, their mean and the ensemble."""
+"""The table of `train --seeds`: the metric of each seed, the mean, and the ensemble's metric."""
 
 from __future__ import annotations
 

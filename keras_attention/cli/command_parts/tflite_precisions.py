@@ -70,7 +70,7 @@ def export_measured(translator: Translator, folder: Path, choice: str, lines: in
 
 
 def _quality(folder: Path) -> Quality:
-    """Return the metric by which training chose the best model, in hundredths."""
+    """Return the metric by which training chose the best model; exact match is in percent."""
     metric = load_run_recipe(folder).training.metric
     scale = 100 if metric == ExactMatch.name else 1
 

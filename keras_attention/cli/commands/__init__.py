@@ -1,7 +1,7 @@
-"""The commands, one file each, with its arguments, its help and its code.
+"""The commands. Each file defines one command: its arguments, its help and its code.
 
-Larger parts of a command have files in `command_parts`. A command imports Keras, TensorFlow, NumPy
-and rich inside its functions, so that the command line starts fast.
+Larger parts of the commands are in `command_parts` and `translate_parts`. A command imports Keras,
+TensorFlow, NumPy and rich inside its functions, so that the command line starts fast.
 """
 
 import platform

@@ -139,7 +139,7 @@ def _parse_lengths(text: str) -> tuple[int, ...]:
 def _train_missing(
     runs: "Sequence[Run]", folder: Path, jobs: int, lengths: tuple[int, ...], console: "Console"
 ) -> "list[Failure]":
-    """Train the runs that are missing or used other data; lock the folder meanwhile."""
+    """Lock the folder, and train the runs that are missing or used other data."""
     from keras_attention.files.folder_lock import hold_folder
     from keras_attention.files.workspaces import find_leftovers
     from keras_attention.training.compare.comparison import set_aside

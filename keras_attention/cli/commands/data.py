@@ -27,7 +27,7 @@ def data(
         typer.Option(
             metavar="CODES",
             help="Languages to check or download, separated by commas.  [default: the languages "
-            "in the folder; all with --fetch, or if the folder has none]",
+            "in the folder; all languages with --fetch or if the folder has none]",
         ),
     ] = "",
     fetch: Annotated[

@@ -113,7 +113,7 @@ def evaluate(
             max=1,
             metavar="P",
             help="Share of right outputs, from 0 to 1, that the suggested threshold must reach "
-            "among the outputs it accepts.  [default: halve the rate of errors]",
+            "among the outputs it accepts.  [default: a threshold that halves the rate of errors]",
             rich_help_panel="Error report",
         ),
     ] = None,
@@ -255,7 +255,7 @@ def _short_names(models: Sequence[Path], others: Sequence[Path] = ()) -> list[st
 
     Args:
         models: The models to evaluate.
-        others: The models that are searched together with the first one.
+        others: The models that search together with the first one, as an ensemble.
 
     Raises:
         InputError: If a model is given twice.

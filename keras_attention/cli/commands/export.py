@@ -39,9 +39,9 @@ def export(
         str,
         typer.Option(
             metavar="PRECISION",
-            help="How the TFLite file stores its weights: float32, float16, mixed or int8. best "
-            "chooses the smallest file that loses at most 0.3 points of the metric on the "
-            "held-out pairs; all does the same and also writes the other files.",
+            help="How the TFLite file stores its weights: float32, float16, mixed or int8. "
+            "'best' chooses the smallest file that loses at most 0.3 points of the metric on the "
+            "held-out pairs; 'all' does the same and also writes the other files.",
         ),
     ] = "float32",
     lines: Annotated[
@@ -86,23 +86,24 @@ def export(
         bool,
         typer.Option(
             "--onnx",
-            help="Also write the whole search, and the encoder and one decoder step, as ONNX into "
-            "MODEL/onnx.",
+            help="Also write ONNX files into MODEL/onnx: the whole search, and separately the "
+            "encoder and one decoder step.",
         ),
     ] = False,
     serving: Annotated[
         bool,
         typer.Option(
             "--serving",
-            help="Also write the files that TensorFlow Serving needs to start into MODEL/serving.",
+            help="Also write MODEL/serving, with the files that TensorFlow Serving needs to start.",
         ),
     ] = False,
     web: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Also write a web page that runs the TFLite file in the browser into DIR, which "
-            "any web server can serve. For models with character or word tokenizers.",
+            help="Also write a web page into the folder DIR. The page runs the TFLite file in the "
+            "browser, and any web server can serve it. For models with character or word "
+            "tokenizers.",
             rich_help_panel="Web page",
         ),
     ] = None,
@@ -179,7 +180,7 @@ def export(
 
 
 def _only_page(context: typer.Context, model: Path, web: Path | None) -> Path:
-    """Return the folder for the web page, the only export that a TFLite file has.
+    """Return the folder for the web page; a TFLite file can be exported only as a web page.
 
     Raises:
         InputError: if the folder is not given, or an option of another export is given.

@@ -51,7 +51,7 @@ def plot(
         ),
     ] = None,
 ) -> None:
-    """Plot which source tokens each target token attends to: in the terminal, a picture or a page.
+    """Plot which source tokens each target token attends to, as text, as a picture or as a page.
 
     Use it to inspect a model's attention. A TEXT is plotted in the terminal and as a picture. With
     --html the command writes an interactive page, for a TEXT or for the lines of a file.

@@ -51,7 +51,7 @@ def score(
     together. Each line holds the natural log-probability, the log-probability per token, the
     perplexity, the source and the target, separated by tabs; a tab in a text becomes a space. The
     perplexity over all pairs is printed on standard error. With a sparse output, a log-probability
-    below -300 means that the model gives the target no probability.
+    below -300 means that the model gives the target a probability of 0.
 
     Example: keras-attention score saved_models/dates pairs.tsv
     """

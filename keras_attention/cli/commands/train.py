@@ -82,8 +82,8 @@ def train(
         typer.Option(
             "--distributed",
             help="Divide every batch among several devices or processes, on JAX. Start the same "
-            "command in every process. SLURM, Open MPI and TPU hosts tell JAX where the others "
-            "are; otherwise use the three options below. The first process writes DIR.",
+            "command in every process. SLURM, Open MPI and TPU hosts tell JAX where the "
+            "processes are; otherwise use the three options below. The first process writes DIR.",
         ),
     ] = False,
     coordinator: Annotated[

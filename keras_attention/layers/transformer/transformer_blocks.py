@@ -1,7 +1,7 @@
 """The residual blocks of Transformers.
 
-Each block normalises its input, not its output (Xiong et al. 2020), so that training does not
-diverge without a warm-up. All blocks accept one step `[B, D]` or all steps `[B, T, D]`.
+Each block normalises its input, not its output (Xiong et al. 2020), so that training is stable
+even without a warm-up. All blocks accept one step `[B, D]` or all steps `[B, T, D]`.
 """
 
 from typing import Any

@@ -63,8 +63,8 @@ class GraphSubwordTokenizer(GraphTokenizer):
 
     def _encode(self, texts: Tensor) -> Tensor:
         # The fast operation adds the score of an unknown character once for each of its bytes, but
-        # sentencepiece adds it once. The lower sum is less precise and breaks ties differently, so
-        # replace unknown characters by a character of one byte.
+        # sentencepiece adds it once. The repeated addition loses precision and breaks ties
+        # differently, so replace each unknown character by a character of one byte.
         texts = tf.strings.regex_replace(texts, self._unknown, _UNKNOWN)
         return self._subwords().tokenize(texts).with_row_splits_dtype(tf.int64)
 

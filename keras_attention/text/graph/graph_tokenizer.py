@@ -79,7 +79,7 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         return tf.concat([self.feature_ids(texts), ids], axis=1) if self.features else ids
 
     def feature_ids(self, texts: Tensor) -> Tensor:
-        """Return the ids of the values of the features.
+        """Return the ids of the features' values.
 
         Args:
             texts: UTF-8 strings [B].

@@ -1,4 +1,4 @@
-"""The folder of an ensemble: a file that lists its members, each of which is a model's folder."""
+"""The folder of an ensemble: it contains the members' folders and a file that lists them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read_members(folder: Path) -> dict[str, int | None]:
     if wrong or not members:
         received = repr(wrong[0]) if wrong else "none"
         raise InputError(
-            f"{path}: damaged, expected names of folders inside this folder in `members`. "
+            f"{path}: damaged, expected `members` with names of folders next to this file. "
             f"Received: {received}."
         )
     return members

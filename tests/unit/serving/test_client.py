@@ -224,9 +224,9 @@ def test_alignments_are_not_requested_without_need(server):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda outputs: {**outputs, "score": np.zeros(3)}, "an answer that raises"),
-        (lambda outputs: {**outputs, "tokens": np.zeros(2)}, "an answer that raises"),
-        (lambda outputs: {**outputs, "text": np.array([b"\xff"], object)}, "an answer that raises"),
+        (lambda outputs: {**outputs, "score": np.zeros(3)}, "an answer that cannot"),
+        (lambda outputs: {**outputs, "tokens": np.zeros(2)}, "an answer that cannot"),
+        (lambda outputs: {**outputs, "text": np.array([b"\xff"], object)}, "an answer that cannot"),
         (lambda outputs: {"text": outputs["text"]}, "without score, tokens, alignment"),
     ],
 )

@@ -266,7 +266,7 @@ def test_a_missing_or_different_member_raises_a_one_sentence_error(runs, tmp_pat
     ("text", "message"),
     [
         ('{"format": 2, "members": {"a": 1}}', "expected format 1"),
-        ('{"format": 1, "members": {}}', "expected names of folders .* Received: none"),
+        ('{"format": 1, "members": {}}', "names of folders .* Received: none"),
         ('{"format": 1, "members": {"../a": 1}}', r"names of folders .* Received: '\.\./a'"),
         ('{"format": 1, "members": {"..": 1}}', r"names of folders .* Received: '\.\.'"),
         ('{"format": 1, "members": ["a"]}', "with `members` as an object"),

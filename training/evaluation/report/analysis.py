@@ -72,7 +72,7 @@ class Analysis:
     Attributes:
         evaluation: the outputs, in the form in which they are compared; in lower case if case is
             ignored.
-        question: what the report is about.
+        question: the settings of the report.
         scores: each metric on all pairs.
         unseen: the number of pairs whose source is not a training source, and each metric on them;
             0 and an empty dictionary if this is true of no pairs or of all pairs.
@@ -122,7 +122,7 @@ class Analysis:
 
     @property
     def stored(self) -> Confidence:
-        """The temperature and the threshold, to store them with the model."""
+        """The temperature and the threshold that are stored with the model."""
         temperature, pairs = self.calibration.temperature, self.evaluation.pairs
         if self.acceptance is None:
             return Confidence(temperature, pairs=pairs)
@@ -134,7 +134,7 @@ def analyse(evaluation: Evaluation, question: Question, frequencies: Frequencies
 
     Args:
         evaluation: the outputs for at least one pair, with their translations.
-        question: what the report is about.
+        question: the settings of the report.
         frequencies: how often source tokens occur in the training pairs.
 
     Raises:

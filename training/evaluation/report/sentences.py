@@ -57,7 +57,7 @@ def marked(steps: Iterable[Step], form: TokenForm, *, written: bool) -> str:
     """Return the escaped text of an output or its reference, with the tokens that differ marked.
 
     Args:
-        steps: the alignment of both.
+        steps: the alignment of the output with the reference.
         form: how tokens are written.
         written: whether to return the output instead of the reference.
 

@@ -62,7 +62,7 @@ def test_teachers_of_a_fine_tuned_student_have_the_tokenizers_of_its_start_model
     codec = build_codec(recipe, PAIRS, same)
     assert codec.source.vocabulary.tokens == LETTERS.vocabulary.tokens
     other = random_translator(LETTERS, CharacterTokenizer(Vocabulary("bca"), strip=True)).codec
-    with pytest.raises(InputError, match=r"--from and training\.teachers .* different target"):
+    with pytest.raises(InputError, match=r"--from and training\.teachers, .* different target"):
         build_codec(recipe, PAIRS, other)
 
 

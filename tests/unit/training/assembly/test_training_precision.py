@@ -56,7 +56,7 @@ def test_auto_is_float32_for_narrow_models(machine):
     machine(CPU.format(name="flags", flags="avx512_bf16"))
     found = choose_precision(AUTO, LEAST_UNITS - 1)
     assert (found.name, found.policy) == ("float32", "float32")
-    assert f"less than {LEAST_UNITS} units" in found.reason
+    assert f"fewer than {LEAST_UNITS} units" in found.reason
 
 
 def test_auto_chooses_a_precision_on_this_machine():

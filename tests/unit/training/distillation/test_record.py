@@ -54,7 +54,7 @@ def test_a_teacher_with_other_weights_is_an_error(record, teachers, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"beam_width": 5}, r"another --beam; use the same .* Expected: 4\. Received: 5\."),
+        ({"beam_width": 5}, r"another --beam; use the original .* Expected: 4\. Received: 5\."),
         ({"nearest": False}, "another --nearest"),
         ({"with_pairs": True}, "another --with-pairs"),
         ({"pairs": 3}, r"another number of training pairs; .* Expected: 2\. Received: 3\."),

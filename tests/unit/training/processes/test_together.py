@@ -26,7 +26,6 @@ max_target_length = 8
 [model]
 units = 8
 embedding = 6
-dropout = 0.1
 [training]
 epochs = 6
 batch_size = 9

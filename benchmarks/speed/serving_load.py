@@ -1,0 +1,179 @@
+"""How many texts does a replica serve per core, and how long do requests wait?
+
+python benchmarks/speed/serving_load.py dates=saved_models/dates=data/dates.txt \
+    g2p=saved_models/g2p-kor=data/words.txt
+
+Each argument is NAME=MODEL=TEXTS: a name for the table, an exported run folder, and a file with a
+text per line. Start with models of different sizes.
+
+A replica is the tests' loopback server: it runs the SavedModel with TensorFlow on one core and
+merges requests as TensorFlow Serving does. The requests, with one text each, come over gRPC from
+a client on another core. First, many callers that each wait for their answer find the largest rate,
+the capacity. Then requests arrive at random times (a Poisson process) at a share of that capacity,
+whether or not earlier requests were answered. Their times count from the moment of arrival, so
+that waiting in a queue is included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import report
+from driver import CORES, Run
+
+from keras_attention.serving import ServingClient
+
+TESTS = Path(__file__).resolve().parents[2] / "tests" / "integration"
+SERVER = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import tensorflow as tf
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)
+import loopback
+served, window = loopback.Served(sys.argv[2]), float(sys.argv[3])
+if window >= 0:
+    served = loopback.Merging(served, longest_wait=window)
+with loopback.over_grpc(served, threads=int(sys.argv[4])) as address:
+    print(address, flush=True)
+    for line in sys.stdin:
+        print(json.dumps(len(getattr(served, "merged", served.calls))), flush=True)
+"""
+CALLERS = 64
+
+
+@dataclass
+class Replica:
+    """A running server.
+
+    Attributes:
+        client: a client of it.
+        process: its process, which answers each line of input with the number of runs of the graph.
+    """
+
+    client: ServingClient
+    process: Any
+
+    def runs(self) -> int:
+        """Return how often the server has run the model's graph."""
+        self.process.stdin.write("runs\n")
+        self.process.stdin.flush()
+        return int(json.loads(self.process.stdout.readline()))
+
+
+@contextmanager
+def replica(version: Path, window: float) -> Iterator[Replica]:
+    """Start a server on the first core; `window` is in seconds, or negative for no merging."""
+    words = [sys.executable, "-c", SERVER, str(TESTS), str(version), str(window), str(CALLERS)]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    )
+    os.sched_setaffinity(process.pid, CORES[:1])
+    try:
+        address = process.stdout.readline().strip() if process.stdout else ""
+        if not address:
+            raise SystemExit(f"the server of {version} did not start")
+        with ServingClient(address, "dates", parallel=CALLERS, deadline=600) as client:
+            yield Replica(client, process)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def capacity(served: Replica, texts: Sequence[str], seconds: float) -> dict[str, float]:
+    """Return the largest rate in texts a second, with callers that wait for their answers."""
+    rows = cycle(texts)
+    end, before, start = time.perf_counter() + seconds, served.runs(), time.perf_counter()
+
+    def call(_: int) -> int:
+        count = 0
+        while time.perf_counter() < end:
+            served.client(next(rows))
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(CALLERS) as pool:
+        count = sum(pool.map(call, range(CALLERS)))
+    rate = count / (time.perf_counter() - start)
+    return {"texts/s": rate, "texts a run": count / (served.runs() - before)}
+
+
+def load(served: Replica, texts: Sequence[str], rate: float, seconds: float) -> dict[str, float]:
+    """Return percentiles of the time of a request in milliseconds, at a rate of arrivals."""
+    count = max(1, round(rate * seconds))
+    arrivals = np.cumsum(np.random.default_rng(1).exponential(1 / rate, count)).tolist()
+    before, start = served.runs(), time.perf_counter()
+
+    def call(text: str, arrival: float) -> float:
+        served.client(text)
+        return 1e3 * (time.perf_counter() - start - arrival)
+
+    with ThreadPoolExecutor(4 * CALLERS) as pool:
+        waiting = []
+        for text, arrival in zip(islice(cycle(texts), count), arrivals, strict=True):
+            time.sleep(max(0.0, start + arrival - time.perf_counter()))
+            waiting.append(pool.submit(call, text, arrival))
+        times = [each.result() for each in waiting]
+    shares = {f"p{share} ms": report.percentile(times, share / 100) for share in (50, 95, 99)}
+    return {**shares, "texts a run": count / (served.runs() - before)}
+
+
+def measure(name: str, version: Path, texts: list[str], options: Any) -> list[dict[str, Any]]:
+    """Return the rows of a model, for each window and share of the capacity."""
+    rows = []
+    for window in options.windows:
+        with replica(version, window / 1e3) as served:
+            served.client(texts[:64])
+            capacity(served, texts, options.seconds / 4)  # warms up
+            rounds = [capacity(served, texts, options.seconds) for _ in range(options.rounds)]
+            largest = statistics.median(found["texts/s"] for found in rounds)
+            middle = next(found for found in rounds if found["texts/s"] >= largest)
+            label = {"model": name, "wait ms": "no merging" if window < 0 else f"{window:g}"}
+            rows.append({**label, "load": "capacity", **middle, "texts/s": largest})
+            for share in options.shares:
+                found = load(served, texts, share * largest, options.seconds)
+                rows.append({**label, "load": f"{share:.0%}", "texts/s": share * largest, **found})
+        print(json.dumps(rows[-1 - len(options.shares) :]), file=sys.stderr)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("models", nargs="+", metavar="NAME=MODEL=TEXTS")
+    parser.add_argument("--windows", type=float, nargs="+", default=[-1, 0, 2, 10], metavar="MS")
+    parser.add_argument("--shares", type=float, nargs="+", default=[0.5, 0.8], metavar="SHARE")
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of a measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements of the capacity")
+    parser.add_argument("--output", type=Path, help="JSON file; default benchmarks/results/")
+    options = parser.parse_args()
+    options.threads, options.isa, options.quick, options.tiny = 1, "all", False, False
+    os.sched_setaffinity(0, CORES[1:] or CORES)
+    rows = []
+    for argument in options.models:
+        name, model, path = argument.split("=")
+        versions = sorted(Path(model).glob("[0-9]*"), key=lambda found: int(found.name))
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        rows += measure(name, versions[-1], [line for line in lines if line], options)
+    report.show("One replica on one core", rows)
+    report.save(Run(options, options.rounds, [], []), "serving_load", {"load": rows}, {}, {})
+
+
+if __name__ == "__main__":
+    main()
