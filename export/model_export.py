@@ -69,7 +69,7 @@ def export_model(
         )
     chosen, path = FORMATS[format], Path(filepath)
     if options and not chosen.options:
-        raise InputError(f"the format {format!r} has no options. Received: {min(options)}.")
+        raise TypeError(f"the format {format!r} has no options. Received: {min(options)}.")
     check_names(options, chosen.options)
     _check_folder(path, chosen.part)
     chosen.write(_searching(model), path, **options)

@@ -289,7 +289,7 @@ class SavedModelTranslator:
         Raises:
             ValueError: if `batch_size` is not a positive integer.
             OptionError: if an option is out of the export's range, or a string is given with a
-                beam.
+                beam or with several hypotheses.
             InputError: if a string is given and the export's model replaces `<unk>`, or the export
                 is of an older version.
             TextError: if a text is too long or not valid Unicode; raised after the translations of
@@ -311,7 +311,7 @@ class SavedModelTranslator:
     ) -> Iterator[StreamedToken]:
         self._mark.check_process()
         SourceFeatures(self.manifest.get("source_features")).check(features)
-        check_streamed(**{"beam_width": nbest, **check_search(nbest, **search)})
+        check_streamed(nbest=nbest, **check_search(nbest, **search))
         (text,) = add_features([text], features)
         return stream_text(self._signatures, self.manifest, text, self.automaton)
 

@@ -236,6 +236,18 @@ OutputPattern = Annotated[
         rich_help_panel="Search",
     ),
 ]
+Glossary = Annotated[
+    Path | None,
+    typer.Option(
+        "--terms",
+        metavar="FILE",
+        help="Glossary with a source term, a tab and a target term per line. If a line contains "
+        "the source term, its output contains the target term. Further tabs separate further forms "
+        "of the target term, of which the output contains one. A term that ends with * may be the "
+        "beginning of a longer word. Requires a beam of at least 2.",
+        rich_help_panel="Search",
+    ),
+]
 Prefix = Annotated[
     str,
     typer.Option(

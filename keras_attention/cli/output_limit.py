@@ -1,4 +1,4 @@
-"""The options --allowed and --pattern, which limit the outputs of a model."""
+"""The options --allowed, --pattern and --terms, which limit the outputs of a model."""
 
 from __future__ import annotations
 
@@ -22,22 +22,41 @@ class AllowedTexts(tuple[str, ...]):
     path: Path
 
 
-def read_limit(allowed: Path | None, pattern: str | None) -> dict[str, Any]:
-    """Return the argument `allowed` or `pattern` of a translator, if the user gave one.
+class Glossary(dict[str, tuple[str, ...]]):
+    """The target terms in a file, by source term.
+
+    Attributes:
+        path: the file.
+        lines: the number of each term's line, from 1.
+    """
+
+    path: Path
+    lines: list[int]
+
+
+def read_limit(
+    allowed: Path | None, pattern: str | None, terms: Path | None = None
+) -> dict[str, Any]:
+    """Return the argument `allowed`, `pattern` or `terms` of a translator, if the user gave one.
 
     Args:
         allowed: the file of allowed outputs, one per line.
         pattern: the regular expression.
+        terms: the glossary.
 
     Raises:
-        InputError: if both are given, the file cannot be read or has only empty lines, or the
+        InputError: if several are given, a file cannot be read or has only empty lines, or the
             expression is not valid Unicode.
     """
-    if allowed is not None and pattern is not None:
+    options = {"--allowed": allowed, "--pattern": pattern and repr(pattern), "--terms": terms}
+    given = [f"{option} {value}" for option, value in options.items() if value is not None]
+    if len(given) > 1:
         raise InputError(
-            "--allowed and --pattern exclude each other; choose one of them. "
-            f"Received: --allowed {allowed} --pattern {pattern!r}."
+            "--allowed, --pattern and --terms exclude each other; choose one of them. "
+            f"Received: {' '.join(given)}."
         )
+    if terms is not None:
+        return {"terms": read_glossary(terms)}
     if pattern is not None:
         return {"pattern": checked_text(pattern, "--pattern")}
     if allowed is None:
@@ -49,9 +68,39 @@ def read_limit(allowed: Path | None, pattern: str | None) -> dict[str, Any]:
     return {"allowed": texts}
 
 
+def read_glossary(path: Path) -> Glossary:
+    """Return the terms in a file: source term, tab, target term, and further forms after tabs.
+
+    Raises:
+        InputError: if the file cannot be read, has only empty lines, or a line has another form or
+            repeats a source term.
+    """
+    glossary = Glossary()
+    glossary.path, glossary.lines = path, []
+    for number, line in enumerate(read_lines(path), 1):
+        if not line.strip():
+            continue
+        source, *forms = (part.strip() for part in line.split("\t"))
+        if not (source and forms and all(forms)):
+            raise InputError(
+                f"{path}, line {number}: expected a source term, a tab and a target term; further "
+                f"forms of the target term after further tabs. Received: {line!r}."
+            )
+        if source in glossary:
+            raise InputError(
+                f"{path}, line {number}: expected each source term once. "
+                f"Received: {source!r} again."
+            )
+        glossary[source] = tuple(forms)
+        glossary.lines.append(number)
+    if not glossary:
+        raise InputError(f"{path}: expected a term per line. Received: no text.")
+    return glossary
+
+
 @contextmanager
 def named_lines(limit: Mapping[str, Any]) -> Iterator[None]:
-    """Add the file and the line to an error that the block raises about an allowed output.
+    """Add the file and the line to an error that the block raises about a line of the file.
 
     Args:
         limit: the result of `read_limit`, alone or with other search options.
@@ -59,10 +108,11 @@ def named_lines(limit: Mapping[str, Any]) -> Iterator[None]:
     Raises:
         InputError: if the block raises a `TextError` about a text of the file.
     """
-    texts = limit.get("allowed")
+    texts = limit.get("allowed", limit.get("terms"))
     try:
         yield
     except TextError as error:
-        if not isinstance(texts, AllowedTexts):
+        if not isinstance(texts, AllowedTexts | Glossary):
             raise
-        raise InputError(f"{texts.path}, line {error.position + 1}: {error.problem}") from None
+        number = texts.lines[error.position] if isinstance(texts, Glossary) else error.position + 1
+        raise InputError(f"{texts.path}, line {number}: {error.problem}") from None

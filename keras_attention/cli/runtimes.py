@@ -233,8 +233,12 @@ def evaluation_pairs(
         pairs = read_pairs(DataConfig(format=data_format, **options, **paths))
         sources = add_features([source for source, _ in pairs], features)
         return [(source, target) for source, (_, target) in zip(sources, pairs, strict=True)], set()
-    if settings:
-        raise InputError(f"--set requires a file of pairs. Received: --set {settings[0]} alone.")
+    options = {"--set": [*settings], "--format": [data_format][data_format == "tsv" :]}
+    for option, values in options.items():
+        if values:
+            raise InputError(
+                f"{option} requires a file of pairs. Received: {option} {values[0]} alone."
+            )
     if features:
         name, value = next(iter(features.items()))
         raise InputError(

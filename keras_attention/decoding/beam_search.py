@@ -4,13 +4,17 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from keras_attention.decoding.automata.banks import advancing_tokens
 from keras_attention.decoding.beams import (
     Beams,
+    Candidates,
     Ranking,
+    banked_candidates,
     best_adjusted,
     best_candidates,
     best_continuations,
     best_order,
+    end_settled,
     first_beams,
 )
 from keras_attention.decoding.constraints import (
@@ -93,6 +97,7 @@ def beam_search(
         https://arxiv.org/abs/1610.02424
     """
     batch, source_steps = ops.shape(memory.mask)
+    terms = None if constraints is None else constraints.terms
     beam_width, per_source = _split_per_source(beam_width, length_penalty)
     shape = (batch, beam_width)
     rules = Ranking(
@@ -101,6 +106,7 @@ def beam_search(
         memory.mask[:, None],
         groups,
         group_diversity,
+        levels=() if terms is None else ops.convert_to_tensor(terms.levels),
     )
     # Reordering the tokens so far at every step is slow, so do it only for constraints.
     track_tokens = constraints is not None and constraints.need_history
@@ -115,10 +121,12 @@ def beam_search(
             plain, adjusted = constrain(
                 constraints, logits, t, rows.generated, rows.prefix, rows.node
             )
-            candidates = best_adjusted(plain, adjusted, shape)
+            candidates = _constrained(constraints, plain, adjusted, rows.node, shape)
         alignment = _by_beam(ops.cast(alignment, "float32"), beam_width)
         ranking = rules._replace(mask=memory.mask[:, None], **live.per_source)
         beams, parents = best_continuations(beams, candidates, alignment, ranking)
+        if terms is not None:
+            beams = end_settled(beams, ranking, max_length)
         state = _reorder(state, parents)
         generated = live.generated
         if track_tokens:
@@ -155,6 +163,20 @@ def beam_search(
     return _collect(live.beams, history, steps, rules._replace(**live.per_source))
 
 
+def _constrained(
+    constraints: Constraints, plain: Tensor, adjusted: Tensor, node: Tensor, shape: Any
+) -> Candidates:
+    """Return the candidates under constraints; for the arguments see `best_adjusted`."""
+    automaton, terms = constraints.automaton, constraints.terms
+    if automaton is None or terms is None:
+        return best_adjusted(plain, adjusted, shape)
+    advancing = advancing_tokens(automaton, terms, node)
+    candidates = banked_candidates(plain, adjusted, advancing, shape)
+    count = candidates.tokens.shape[2]
+    after = constraints.follow(ops.repeat(node, count), ops.reshape(candidates.tokens, (-1,)))
+    return candidates._replace(banks=ops.reshape(ops.take(terms.missing, after), (*shape, count)))
+
+
 def _empty_history(shape: Any, max_length: int, source_steps: Any) -> _History:
     """Return a history in which every beam `[B, K]` continues itself with padding."""
     zeros = ops.zeros((max_length, *shape), "int32")
@@ -167,7 +189,7 @@ def _empty_history(shape: Any, max_length: int, source_steps: Any) -> _History:
 
 def _collect(beams: Beams, history: _History, steps: Tensor, ranking: Ranking) -> Hypotheses:
     """Return the hypotheses of the last beams, best first over all groups."""
-    if ranking.groups == 1:  # one group is in this order already
+    if ranking.groups == 1 and isinstance(ranking.levels, tuple):  # in this order already
         tokens, alignments = _trace_back(history, steps)
         return Hypotheses(tokens, beams.scores, alignments)
     order = best_order(beams, ranking)

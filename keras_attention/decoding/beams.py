@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from keras_attention.decoding.automata.banks import best_of_banks
 from keras_attention.decoding.hypotheses import IMPOSSIBLE, Tensor, choosable
 from keras_attention.decoding.top_tokens import at_most, top_k, top_tokens
 from keras_attention.ops.indexing import flat, take_places
@@ -37,6 +38,7 @@ class Ranking(NamedTuple):
         groups: number of beam groups that search separately, a divisor of `K`.
         group_diversity: penalty on a token for each hypothesis of an earlier group that chose it.
         widths: number of hypotheses of each source, `[B, 1]`, at most `K`; `()` if all have `K`.
+        levels: the numbers of the banks that share the beam; `()` without forced terms.
     """
 
     length_penalty: float | Tensor = 0.0
@@ -45,6 +47,7 @@ class Ranking(NamedTuple):
     groups: int = 1
     group_diversity: float = 0.0
     widths: Tensor = ()
+    levels: Tensor = ()
 
 
 class Candidates(NamedTuple):
@@ -53,6 +56,7 @@ class Candidates(NamedTuple):
     tokens: Tensor
     plain: Tensor  # the log-probabilities to add to scores
     adjusted: Tensor = ()  # the log-probabilities to rank by, if constraints adjusted them
+    banks: Tensor = ()  # the bank of each continuation, if the ranking has `levels`
 
 
 def best_candidates(logits: Tensor, shape: Any) -> Candidates:
@@ -87,6 +91,31 @@ def best_adjusted(plain: Tensor, adjusted: Tensor, shape: Any) -> Candidates:
     best, tokens = top_k(adjusted, at_most(shape[1], adjusted.shape[-1]))
     gains = take_places(plain, tokens)
     return Candidates(*(_by_beam(x, shape) for x in (tokens, gains, best)))
+
+
+def banked_candidates(plain: Tensor, adjusted: Tensor, advancing: Tensor, shape: Any) -> Candidates:
+    """Return the best tokens of every beam, and the best of those that advance its terms.
+
+    Args:
+        plain: as for `best_adjusted`.
+        adjusted: as for `best_adjusted`.
+        advancing: which tokens bring a hypothesis closer to its terms `[B * K, V]`.
+        shape: `(B, K)`.
+
+    Returns:
+        `Candidates` with `adjusted`.
+    """
+    halves = [
+        best_adjusted(
+            ops.where(among, plain, IMPOSSIBLE), ops.where(among, adjusted, IMPOSSIBLE), shape
+        )
+        for among in (ops.logical_not(advancing), advancing)
+    ]
+    tokens, gains, best = (
+        ops.concatenate([getattr(half, name) for half in halves], axis=2)
+        for name in ("tokens", "plain", "adjusted")
+    )
+    return Candidates(tokens, gains, best)
 
 
 def _by_beam(x: Tensor, shape: Any) -> Tensor:
@@ -135,7 +164,12 @@ def best_continuations(
     if not _absent(coverage):
         coverage = coverage + ops.where(finished, 0.0, alignment)
         ranks = ranks + ops.expand_dims(_coverage_penalty(coverage, ranking), -1)
-    best = _best_of_groups(ranks, sums, tokens, ranking)
+    if _absent(ranking.levels):
+        best = _best_of_groups(ranks, sums, tokens, ranking)
+    else:
+        possible = flat(scores) > IMPOSSIBLE / 2
+        width = beams.tokens.shape[1]
+        best = best_of_banks(flat(ranks), possible, flat(candidates.banks), ranking.levels, width)
     parents = best // count
 
     def kept(x: Tensor) -> Tensor:
@@ -156,25 +190,50 @@ def best_continuations(
     return new if _absent(ranking.widths) else _narrow(new, ranking.widths), parents
 
 
+def end_settled(beams: Beams, ranking: Ranking, max_length: int) -> Beams:
+    """End the search of each source whose best ended hypothesis no other one can outrank any more.
+
+    The other hypotheses that have not ended become impossible. Hypotheses that lack terms cannot
+    end, so without this rule every search would run until `max_length`.
+    """
+    ended = ops.logical_and(beams.finished, beams.scores > IMPOSSIBLE / 2)
+    best = ops.where(ended, _rank(beams, ranking), IMPOSSIBLE)
+    # No rank exceeds this one: scores fall with each token, and the coverage penalty is at most 0.
+    longest = ops.full_like(beams.lengths, max_length)
+    limit = beams.adjusted / _penalty(longest, ranking.length_penalty)
+    limit = ops.where(beams.finished, IMPOSSIBLE, limit)
+    settled = ops.max(best, axis=1, keepdims=True) >= ops.max(limit, axis=1, keepdims=True)
+    return _remove(beams, ops.logical_and(settled, ops.logical_not(beams.finished)))
+
+
 def best_order(beams: Beams, ranking: Ranking) -> Tensor:
     """Return the places `[B, K]` of the hypotheses, best first over all groups."""
+    ranks = _rank(beams, ranking)
+    return ops.cast(ops.top_k(ranks, ranks.shape[1])[1], "int32")
+
+
+def _rank(beams: Beams, ranking: Ranking) -> Tensor:
     sums = beams.scores if _absent(beams.adjusted) else beams.adjusted
     ranks = sums / _penalty(beams.lengths, ranking.length_penalty)
-    if not _absent(beams.coverage):
-        ranks = ranks + _coverage_penalty(beams.coverage, ranking)
-    return ops.cast(ops.top_k(ranks, ranks.shape[1])[1], "int32")
+    if _absent(beams.coverage):
+        return ranks
+    return ranks + _coverage_penalty(beams.coverage, ranking)
 
 
 def _narrow(beams: Beams, widths: Tensor) -> Beams:
     """End the hypotheses beyond each source's own width and make them impossible."""
-    excess = ops.arange(ops.shape(beams.tokens)[1], dtype="int32") >= widths
+    return _remove(beams, ops.arange(ops.shape(beams.tokens)[1], dtype="int32") >= widths)
+
+
+def _remove(beams: Beams, removed: Tensor) -> Beams:
+    """End some of the hypotheses `[B, K]` and make them impossible."""
 
     def remove(scores: Tensor) -> Tensor:
-        return ops.where(excess, IMPOSSIBLE, scores)
+        return ops.where(removed, IMPOSSIBLE, scores)
 
     return beams._replace(
         scores=remove(beams.scores),
-        finished=ops.logical_or(beams.finished, excess),
+        finished=ops.logical_or(beams.finished, removed),
         adjusted=() if _absent(beams.adjusted) else remove(beams.adjusted),
     )
 

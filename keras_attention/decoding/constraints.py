@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.decoding.automata.automaton import FIRST, Automaton
 from keras_attention.decoding.automata.automaton_steps import next_nodes, possible_tokens
+from keras_attention.decoding.automata.term_automaton import ForcedTerms
 from keras_attention.decoding.hypotheses import (
     IMPOSSIBLE,
     Tensor,
@@ -30,12 +31,14 @@ class Constraints:
         automaton: the automaton that accepts the allowed outputs, or None if all are allowed.
         max_length: the number of tokens by which an output must have ended; only used with an
             automaton.
+        terms: the terms of each source, if `automaton` is that of forced terms.
     """
 
     options: StoredOptions
     prefix: Tensor | None = None
     automaton: Automaton | None = None
     max_length: int = 0
+    terms: ForcedTerms | None = None
 
     @property
     def need_history(self) -> bool:
@@ -90,14 +93,15 @@ def make_constraints(
     prefix: Tensor | None,
     per_source: int = 1,
     automaton: Automaton | None = None,
+    terms: ForcedTerms | None = None,
 ) -> Constraints | None:
-    """Return the constraints in `options`, `prefix` and `automaton`, or None if there are none.
+    """Return the constraints in `options` and the other arguments, or None if there are none.
 
     Each row of `prefix` is repeated for `per_source` hypotheses.
     """
     if prefix is not None and per_source > 1:
         prefix = ops.repeat(prefix, per_source, axis=0)
-    constraints = Constraints(options, prefix, automaton, options.max_length)
+    constraints = Constraints(options, prefix, automaton, options.max_length, terms)
     limited = prefix is not None or automaton is not None
     needed = constraints.need_history or options.min_length > 1 or limited
     return constraints if needed else None
@@ -110,14 +114,34 @@ def check_limited(options: SearchOptions, automaton: Automaton) -> None:
         OptionError: if every output is longer than `max_length`, or if an option could forbid all
             of them.
     """
-    for name, most in (("min_length", 1), ("no_repeat_ngram", 0)):
-        if (value := getattr(options, name)) > most:
-            expected = f"at most {most}" if most else "0"
-            rule = f"must be {expected} if outputs are limited, because it could forbid all of them"
-            raise OptionError(name, rule, **{name: value})
+    _check_no_minimum(options, "if outputs are limited")
     if automaton.shortest > options.max_length:
         rule = f"must be at least {automaton.shortest}, the length of the shortest allowed output"
         raise OptionError("max_length", rule, max_length=options.max_length)
+
+
+def check_forced(options: SearchOptions) -> None:
+    """Check that search options allow to force terms, which requires a beam.
+
+    Raises:
+        OptionError: if they do not.
+    """
+    if options.sample:
+        raise OptionError("sample", "must be False to force {terms}", sample=True)
+    if options.beam_width < 2:
+        rule = "must be at least 2 to force {terms}; 5 or more is better"
+        raise OptionError("beam_width", rule, beam_width=options.beam_width)
+    if options.groups > 1:
+        raise OptionError("groups", "must be 1 to force {terms}", groups=options.groups)
+    _check_no_minimum(options, "to force {terms}")
+
+
+def _check_no_minimum(options: SearchOptions, when: str) -> None:
+    for name, most in (("min_length", 1), ("no_repeat_ngram", 0)):
+        if (value := getattr(options, name)) > most:
+            expected = f"at most {most}" if most else "0"
+            rule = f"must be {expected} {when}, because it could forbid all outputs"
+            raise OptionError(name, rule, **{name: value})
 
 
 def carried_prefix(constraints: Constraints | None) -> Tensor:
@@ -126,9 +150,12 @@ def carried_prefix(constraints: Constraints | None) -> Tensor:
 
 
 def first_nodes(constraints: Constraints | None, shape: Any) -> Tensor:
-    """Return the first node of each hypothesis, or `()` without an automaton."""
-    limited = constraints is not None and constraints.automaton is not None
-    return ops.full(shape, FIRST, "int32") if limited else ()
+    """Return the first node of each hypothesis `[B, ...]`, or `()` without an automaton."""
+    if constraints is None or constraints.automaton is None:
+        return ()
+    if constraints.terms is None:
+        return ops.full(shape, FIRST, "int32")
+    return ops.repeat(constraints.terms.starts[:, None], shape[1], axis=1)
 
 
 def constrain(

@@ -8,8 +8,9 @@ import numpy as np
 from keras import ops
 
 from keras_attention.decoding.automata.automaton import Automaton
+from keras_attention.decoding.automata.term_automaton import ForcedTerms
 from keras_attention.decoding.beam_search import beam_search
-from keras_attention.decoding.constraints import check_limited, make_constraints
+from keras_attention.decoding.constraints import check_forced, check_limited, make_constraints
 from keras_attention.decoding.greedy import greedy_search
 from keras_attention.decoding.hypotheses import Hypotheses, Tensor
 from keras_attention.decoding.options import SearchOptions
@@ -27,6 +28,7 @@ def search(
     prefix: Tensor | None = None,
     points: Tensor | None = None,
     automaton: Automaton | None = None,
+    terms: ForcedTerms | None = None,
     **overrides: Any,
 ) -> Hypotheses:
     """Search for the best outputs of a batch of sources, or sample outputs.
@@ -46,6 +48,10 @@ def search(
         automaton: the automaton that accepts the allowed outputs, from `make_trie` or
             `make_automaton`. Every output is one of them, complete within `max_length`. If none of
             them begins with the prefix, there is no hypothesis. None allows all outputs.
+        terms: the terms that the outputs of each source must contain, from `make_term_automaton`,
+            which also returns their `automaton`. They require beam search without groups. A source
+            may get fewer than `beam_width` hypotheses, because its search ends when no other one
+            can outrank the best.
         **overrides: fields of `SearchOptions` that replace the fields of `options`.
 
     Returns:
@@ -55,7 +61,8 @@ def search(
     Raises:
         ValueError: if an option is out of its range, if the source is not a matrix of ids, if the
             prefix has a wrong shape or type, if an id is not in its vocabulary, if `max_length`
-            exceeds the limit of the model's decoder, or if an option contradicts the `automaton`.
+            exceeds the limit of the model's decoder, or if an option contradicts the `automaton` or
+            the `terms`.
         TypeError: if an option is unknown.
 
     Example:
@@ -79,11 +86,13 @@ def search(
         prefix = _checked_prefix(prefix, source, options.max_length)
         if sizes := getattr(model, "vocabulary_sizes", None):
             check_ids(prefix, sizes[1], "prefix", "target_vocabulary_size")
-    if automaton is not None and isinstance(automaton.edges, np.ndarray):
+    if terms is not None:
+        check_forced(options)
+    elif automaton is not None and isinstance(automaton.edges, np.ndarray):
         check_limited(options, automaton)  # tensors in a graph were checked before
     memory, state = model.encode(source)
     width, max_length = options.beam_width, options.max_length
-    constraints = make_constraints(options, prefix, width, automaton)
+    constraints = make_constraints(options, prefix, width, automaton, terms)
     if options.sample:
         return sample_search(
             model.step,

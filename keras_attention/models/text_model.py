@@ -241,15 +241,12 @@ class TextModel(CheckedModel):
                 f"Received: {type(source).__name__}."
             )
         prefix = options.pop("prefix", None)
-        if self.preprocessor is not None:
-            SearchOptions.check_names(options, "prefix")
-            chosen = self.preprocessor.codec.settings.options(**options)
-        elif "max_length" in options:
-            SearchOptions.check_names(options, "prefix")
-            chosen = SearchOptions(**options)
-        else:
+        if self.preprocessor is None and "max_length" not in options:
             rule = "must be given to a model without a `preprocessor`"
             raise OptionError("max_length", rule, max_length=None)
+        SearchOptions.check_names(options, "prefix")
+        stored = None if self.preprocessor is None else self.preprocessor.codec.settings
+        chosen = stored.options(**options) if stored else SearchOptions(**options)
         found = search(self, source, chosen, prefix=prefix)
         tokens: npt.NDArray[np.int32] = keras.ops.convert_to_numpy(found.tokens[:, 0])
         return tokens

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_attention.decoding.automata.automaton import Automaton
+from keras_attention.decoding.automata.term_automaton import ForcedTerms
 from keras_attention.decoding.constraints import make_constraints
 from keras_attention.decoding.greedy import Live, first_step, make_advance
 from keras_attention.decoding.hypotheses import target_log_probabilities
@@ -32,8 +33,8 @@ class _Input(NamedTuple):
     dtype: str = "int32"
 
 
-_AUTOMATON = "automaton."
-"""Prefix of the names of the inputs that are the arrays of an `Automaton`."""
+_TABLES = {"automaton": Automaton, "terms": ForcedTerms}
+"""Arguments of a search that consist of several arrays; the inputs are named after both."""
 
 _PAIR = (_Input("source", (None, None)), _Input("target", (None, None)))
 
@@ -61,6 +62,7 @@ class Searches:
         first: int = 0,
         allowed: npt.NDArray[np.int32] | None = None,
         automaton: Automaton | None = None,
+        terms: ForcedTerms | None = None,
     ) -> list[npt.NDArray[Any]]:
         """Search one batch.
 
@@ -75,11 +77,12 @@ class Searches:
             automaton: the automaton that accepts the allowed outputs; None allows all. The caller
                 must pass it to `check_limited` first. Cannot be combined with `allowed`. All
                 automata share a graph.
+            terms: the terms of each source, if the automaton is that of forced terms.
 
         Returns:
             The arrays of `Hypotheses`.
         """
-        inputs, arrays = _inputs_of(source, prefix, allowed, automaton)
+        inputs, arrays = _inputs_of(source, prefix, allowed, automaton=automaton, terms=terms)
         if options.sample and isinstance(options.seed, Integral):
             numbers = range(first, first + len(source))
             inputs.append(_Input("points", (None, None), "float32"))
@@ -116,7 +119,7 @@ class Searches:
         Yields:
             The tokens, up to the end token, which is included.
         """
-        inputs, arrays = _inputs_of(source, prefix, allowed, automaton)
+        inputs, arrays = _inputs_of(source, prefix, allowed, automaton=automaton)
         begin, advance = self._find("steps", options, tuple(inputs), _compile_steps)
         others = arrays[1 + bool(prefix) :]  # the short list or the automaton
         live, history, memory = begin(*arrays)
@@ -150,9 +153,9 @@ def _inputs_of(
     source: npt.NDArray[np.int32],
     prefix: Sequence[int],
     allowed: npt.NDArray[np.int32] | None,
-    automaton: Automaton | None,
+    **tables: Any,
 ) -> tuple[list[_Input], list[npt.NDArray[Any]]]:
-    """Return the inputs of a search and their arrays: source, prefix, short list, automaton."""
+    """Return the inputs of a search and their arrays: source, prefix, short list and `_TABLES`."""
     inputs = [_Input("source", (None, None))]
     arrays: list[npt.NDArray[Any]] = [source]
     if prefix:
@@ -162,18 +165,21 @@ def _inputs_of(
     if allowed is not None:
         inputs.append(_Input("allowed", (len(allowed),)))
         arrays.append(allowed)
-    if automaton is not None:
-        for name, array in automaton._asdict().items():
-            inputs.append(_Input(f"{_AUTOMATON}{name}", (None,) * array.ndim))
+    for table, values in tables.items():
+        for name, array in values._asdict().items() if values is not None else ():
+            inputs.append(_Input(f"{table}.{name}", (None,) * array.ndim))
             arrays.append(array)
     return inputs, arrays
 
 
-def _pop_automaton(given: dict[str, Any]) -> Automaton | None:
-    """Remove the arrays of an automaton from the named arrays; return the automaton, or None."""
-    names = [name for name in given if name.startswith(_AUTOMATON)]
-    parts = {name.removeprefix(_AUTOMATON): given.pop(name) for name in names}
-    return Automaton(**parts) if parts else None
+def _pop_tables(given: dict[str, Any]) -> dict[str, Any]:
+    """Remove the arrays of `_TABLES` from the named arrays; return those that there are."""
+    tables = {}
+    for table, kind in _TABLES.items():
+        names = [name for name in given if name.startswith(f"{table}.")]
+        if names:
+            tables[table] = kind(*(given.pop(name) for name in names))
+    return tables
 
 
 def _compile_search(
@@ -181,8 +187,8 @@ def _compile_search(
 ) -> Callable[..., Any]:
     def run(*arrays: Any) -> Any:
         given = dict(zip((each.name for each in inputs), arrays, strict=True))
-        searched, automaton = _listed(model, given.pop("allowed", None)), _pop_automaton(given)
-        return search(searched, given.pop("source"), options, automaton=automaton, **given)
+        searched, tables = _listed(model, given.pop("allowed", None)), _pop_tables(given)
+        return search(searched, given.pop("source"), options, **tables, **given)
 
     # Searches without a prefix have their own graph, because a prefix slows down every step.
     return compile_arrays(run, inputs)
@@ -198,15 +204,14 @@ def _compile_steps(
     def begin(*arrays: Any) -> Any:
         given = dict(zip(names, arrays, strict=True))
         memory, state = _listed(model, given.get("allowed")).encode(given["source"])
-        automaton, length = _pop_automaton(given), options.max_length
-        constraints = make_constraints(options, given.get("prefix"), automaton=automaton)
-        first = first_step(state, memory, max_length=length, constraints=constraints)
+        constraints = make_constraints(options, given.get("prefix"), **_pop_tables(given))
+        first = first_step(state, memory, max_length=options.max_length, constraints=constraints)
         return (*first, memory)
 
     def advance(t: Any, live: Live, history: Any, memory: Any, *arrays: Any) -> Any:
         given = dict(zip(others, arrays, strict=True))
         prefix = None if isinstance(live.prefix, tuple) else live.prefix
-        constraints = make_constraints(options, prefix, automaton=_pop_automaton(given))
+        constraints = make_constraints(options, prefix, **_pop_tables(given))
         step = _listed(model, given.get("allowed")).step
         return make_advance(step, None, constraints)(t, live, history, memory)
 

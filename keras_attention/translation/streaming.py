@@ -29,17 +29,25 @@ class ChosenToken(NamedTuple):
     weights: npt.NDArray[np.float32]
 
 
-def check_streamed(*, beam_width: int = 1, sample: bool = False, **others: Any) -> None:
+def check_streamed(
+    *,
+    beam_width: int = 1,
+    nbest: int = 1,
+    sample: bool = False,
+    terms: Any = None,
+    **others: Any,
+) -> None:
     """Check that the options of a search are those of greedy search.
 
     Raises:
         OptionError: if a token can still change after it is chosen, or is drawn at random.
     """
     rule = "must be {value} to stream the tokens of a text, which are chosen greedily"
-    if beam_width != 1:
-        raise OptionError("beam_width", rule.format(value=1), beam_width=beam_width)
-    if sample:
-        raise OptionError("sample", rule.format(value=False), sample=sample)
+    given = {"beam_width": beam_width, "nbest": nbest, "sample": sample, "terms": terms}
+    expected = {"beam_width": 1, "nbest": 1, "sample": False, "terms": None}
+    for name, value in expected.items():
+        if given[name] != value:
+            raise OptionError(name, rule.format(value=value), **{name: f"{given[name]!r:.60}"})
 
 
 def stream_tokens(

@@ -23,6 +23,7 @@ from typing import Any, overload
 import keras
 
 from keras_attention.decoding.confidence import Confidence
+from keras_attention.decoding.constraints import check_forced
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.search import check_room
 from keras_attention.decoding.short_list import Ids, ShortList
@@ -73,6 +74,7 @@ from keras_attention.translation.outputs.output_rule import (
     automaton_of,
     make_output_rule,
 )
+from keras_attention.translation.outputs.term_rule import TermRule, term_entries
 from keras_attention.translation.processes import LoadedModel
 from keras_attention.translation.result import PairScore, StreamedToken, Translation
 from keras_attention.translation.streaming import check_streamed, stream_tokens
@@ -139,6 +141,7 @@ class Translator:
         self.confidence = confidence or Confidence()
         self.output_rule = output_rule
         self._make_rule = lru_cache(RULES_KEPT)(partial(make_output_rule, codec.target))
+        self._make_terms = lru_cache(RULES_KEPT)(partial(TermRule, codec.source, codec.target))
         self._search = Searches(model)
         self._scorer: Callable[[Any, Any], Any] | None = None
 
@@ -320,6 +323,16 @@ class Translator:
             return self._make_rule.__wrapped__(allowed, pattern)
         return self._make_rule(allowed, pattern)
 
+    def _terms_of(self, terms: Any, options: SearchOptions, rule: Any) -> TermRule | None:
+        if terms is None:
+            return None
+        entries = term_entries(terms)
+        if rule is not None:
+            limits = "must be None with {allowed}, {pattern} and `limit_outputs`"
+            raise OptionError("terms", limits, terms=f"{len(entries)} terms")
+        check_forced(options)
+        return self._make_terms(entries)
+
     def save(self, folder: str | Path) -> None:
         """Write the model, its tokenizers and its confidence to `folder`, each file atomically.
 
@@ -363,7 +376,8 @@ class Translator:
         """Save the translator with a model card, ready for `upload_preset`.
 
         Args:
-            folder: the folder to write.
+            folder: the folder to write, which should not be a run folder: `train --overwrite` does
+                not remove a run whose folder contains a model card.
             metrics: measured figures by name, for the card.
             **tags: further entries of the card's header, such as `license="cc-by-sa-4.0"` and
                 `language="ko"`.
@@ -435,6 +449,7 @@ class Translator:
         prefix: str = "",
         allowed: Iterable[str] | None = None,
         pattern: str | None = None,
+        terms: Mapping[str, str | Sequence[str]] | Iterable[str | Sequence[str]] | None = None,
         batch_size: int = 64,
         first: int = 0,
         advance: Callable[[int], object] = lambda count: None,
@@ -457,6 +472,12 @@ class Translator:
             pattern: a regular expression of `re` that the whole output must match, in place of the
                 `output_rule`. The search considers every segmentation of a text. Back-references,
                 look-around, word boundaries, and possessive or atomic groups are not supported.
+            terms: a glossary, from each source term to the target term, or to a list of forms of
+                it. If a source contains the source term, its output contains the target term in one
+                of its forms, as the target tokenizer cuts it, at word borders. A term may end with
+                `*` if the word may go on. A list instead of a mapping contains target terms for
+                all outputs. Requires a `beam_width` of at least 2. A text may get fewer than
+                `beam_width` hypotheses.
             batch_size: largest number of sources in a batch, a positive integer. Batches of long
                 sources are smaller, with at most 16,384 padded tokens. Batches with a large
                 `beam_width` are smaller too, with at most 134,217,728 logits in a step and as many
@@ -476,12 +497,13 @@ class Translator:
             objects with the text so far.
 
         Raises:
-            OptionError: if a string is given with a beam or with sampling.
+            OptionError: if a string is given with a beam, with sampling or with `terms`.
             ValueError: if an option is out of its range, if the prefix or an `allowed` text has
                 unknown tokens, if no output of the `pattern` can be written, or if the model does
                 not have one of the `features`.
-            TextError: if a text has more than `max_tokens` tokens, or lacks a source feature. The
-                translations of the texts before it are yielded first.
+            TextError: if a text has more than `max_tokens` tokens, or lacks a source feature, or
+                if its terms do not fit into `max_length` tokens. The translations of the texts
+                before it are yielded first. Also if one of the `terms` cannot be used.
             TypeError: if `texts` is not an iterable of strings, or an option is unknown.
         """
         whole = not isinstance(texts, str)
@@ -494,7 +516,7 @@ class Translator:
         SearchOptions.check_names(options, *_own_arguments())
         if not whole:
             options = {"beam_width": 1, **options}
-            check_streamed(**options)
+            check_streamed(**options, terms=terms)
         chosen = self.codec.settings.options(**options)
         begin = self.codec.encode_prefix(prefix)
         if len(begin) > chosen.max_length:
@@ -505,7 +527,8 @@ class Translator:
             rule.check(chosen, prefix, begin)
         texts = self._with_features(texts if whole else [texts], features)
         if whole:
-            return self._stream(texts, chosen, begin, rule, batch_size, first, advance)
+            forced = self._terms_of(terms, chosen, rule)
+            return self._stream(texts, chosen, begin, rule, forced, batch_size, first, advance)
         return self._stream_tokens(next(iter(texts)), chosen, begin, rule)
 
     def _stream_tokens(
@@ -528,6 +551,7 @@ class Translator:
         options: SearchOptions,
         prefix: Sequence[int],
         rule: OutputRule | None,
+        forced: TermRule | None,
         batch_size: int,
         first: int,
         advance: Callable[[int], object],
@@ -540,22 +564,31 @@ class Translator:
         limit, tokenizer = TextLimit(self.max_tokens), self.codec.source
         while window := list(islice(remaining, min(together, sys.maxsize))):
             ids, refused = limit.encode_until_refused(window, tokenizer)
+            if forced:
+                usable, length = window[: len(ids)], options.max_length
+                terms, missing = forced.find_until_refused(usable, length, prefix)
+                ids, refused = ids[: len(terms)], missing or refused
             lengths = [len(each) for each in ids]
             order: Sequence[int] = range(len(ids))
             if sorts:
                 order = sorted(order, key=lengths.__getitem__)
             found: dict[int, Translation] = {}
-            for places in batch_by_tokens(order, lengths.__getitem__, rows=rows, tokens=tokens):
+            length_of: Callable[[int], int] = lengths.__getitem__
+            cut = partial(batch_by_tokens, length=length_of, rows=rows, tokens=tokens)
+            for places in forced.batches(order, terms, cut) if forced else cut(order):
                 padded = pad([ids[place] for place in places])
+                tables: dict[str, Any] = {"automaton": rule.automaton} if rule else {}
+                if forced:
+                    tables = forced.tables([terms[place] for place in places], options.beam_width)
                 # A short list may lack tokens that the allowed outputs need.
-                listed = None if rule else self._short_listed(padded, prefix)
+                listed = None if tables else self._short_listed(padded, prefix)
                 arrays = self._search(
                     padded,
                     options,
                     prefix=prefix,
                     first=first + done + places[0],
                     allowed=listed,
-                    automaton=automaton_of(rule),
+                    **tables,
                 )
                 batch = [window[place] for place in places]
                 translations = self.codec.translations(batch, *arrays, prefix=prefix)

@@ -47,6 +47,9 @@ def test_stream_yields_the_greedy_translation_of_a_string_token_by_token(variant
         served.stream("abc " * 1025)
     with pytest.raises(OptionError, match="`beam_width` must be 1 to stream the tokens"):
         served.stream("abc", beam_width=2)
+    for options in ({}, {"beam_width": 1}):
+        with pytest.raises(OptionError, match="`nbest` must be 1 to stream .*nbest=3"):
+            served.stream("abc", nbest=3, **options)
 
 
 @few_variants

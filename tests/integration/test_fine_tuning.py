@@ -28,7 +28,7 @@ epochs = 1
 batch_size = 8
 """
 NEW = [(one + two, two + one) for one in "abéø" for two in "abcdøß"]
-TUNED = ["freeze=encoder,bridge", "replay=0.4"]
+TUNED = ["freeze=encoder,bridge", "rates=*_embedding=0.5", "replay=0.4"]
 OLD_TEXTS = ["abc", "hello", "zyx", "q"]
 
 
@@ -184,6 +184,8 @@ def test_evaluate_measures_on_the_held_out_pairs_of_the_start_model(work, run):
         (["--from", "."], "expected the folder of a trained model"),
         (["--from", "base", "--set", "units=16"], "`model.units` must be 8, as in the model"),
         (["--from", "base", "--set", "freeze=encodr"], "`freeze` must name layers among"),
+        (["--from", "base", "--set", "rates=encodr=1"], "`rates` must name layers among"),
+        (["--from", "base", "--set", "rates=encoder"], "`training.rates` must be items such as"),
         (["--set", "replay=0.5"], "`data.replay` draws pairs of the model"),
         (["--from", "base", "--set", "replay=1"], "`data.replay` must be a finite number"),
     ],

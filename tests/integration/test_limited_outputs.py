@@ -123,6 +123,17 @@ def test_lines_are_translated_to_the_lines_of_a_file(run, trained, tmp_path):
     assert set(outcome.out.split()) <= {"1994-09-27", "2016-03-27"}
 
 
+def test_terms_are_forced_into_the_lines_whose_source_has_them(run, trained, translator, tmp_path):
+    (tmp_path / "terms.tsv").write_text("march\t-03-\n\nmay\t1999\t2001*\n")
+    arguments = ("--terms", tmp_path / "terms.tsv", "--beam", 3)
+    lines = ["5 march 2016", "9/27/94", "may 3"]
+    outcome = run("translate", trained, *arguments, stdin="\n".join(lines).encode())
+    assert (outcome.code, outcome.err) == (0, "")
+    first, second, third = outcome.out.splitlines()
+    assert "-03-" in first and re.search(r"\b1999\b|\b2001", third)
+    assert second == translator("9/27/94", beam_width=3).text
+
+
 def test_a_model_is_evaluated_under_a_limit(run, trained, tmp_path):
     (tmp_path / "pairs.tsv").write_text("9/27/94\t1999-01-01\n")
     (tmp_path / "allowed.txt").write_text("1999-01-01\n")
@@ -149,11 +160,29 @@ def test_a_model_is_evaluated_under_a_limit(run, trained, tmp_path):
             "export {m} --onnx --pattern [0-9]+",
             "cannot limit outputs",
         ),
+        ("translate {m} --terms {t}/bad.txt", "bad.txt, line 1: expected a source term, a tab"),
+        ("translate {m} --terms {t}/again.txt", "again.txt, line 3: expected each source term onc"),
+        ("translate {m} --terms {t}/terms.txt --beam 2", "terms.txt, line 2: expected tokens of"),
+        ("translate {m} --terms {t}/empty.txt", "empty.txt: expected a term per line"),
+        ("translate {m} --terms {t}/good.txt --beam 1", "--beam must be at least 2 to force --ter"),
+        ("translate {m} --terms {t}/good.txt --pattern a", "exclude each other; choose one"),
+        ("translate {m} --terms {t}/good.txt --stream", "cannot be combined with --terms"),
+        (
+            "translate {m} --terms {t}/good.txt --beam 2 --max-length 3",
+            "standard input, line 1: expected terms that fit into an output of 3 tokens",
+        ),
+        (
+            "translate {m}/1 --terms {t}/good.txt",
+            "others require the model's folder. Received: --t",
+        ),
     ],
 )
 def test_an_unusable_limit_is_reported_in_one_line(run, trained, tmp_path, arguments, message):
     (tmp_path / "bad.txt").write_text("1999-01-01\n\nmärz\n", encoding="utf-8")
     (tmp_path / "empty.txt").write_text("\n\n")
+    (tmp_path / "again.txt").write_text("a\t1\n\na\t2\n")
+    (tmp_path / "terms.txt").write_text("\nmay\tm\u00e4rz\n", encoding="utf-8")
+    (tmp_path / "good.txt").write_text("9\t1999\n")
     outcome = run(*arguments.format(m=trained, t=tmp_path).split(), stdin=b"9/27/94\n")
     assert outcome.code == 2 and outcome.out == ""
     assert message in outcome.err and outcome.err.count("\n") == 1

@@ -9,6 +9,7 @@ import keras
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError, OptionError
 from keras_attention.models.config import LayerConfig
+from keras_attention.models.freezing import variable_rates
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.objectives.fenchel_young import output_loss
 from keras_attention.objectives.metrics import MaskedAccuracy
@@ -96,10 +97,11 @@ def build_model(
     keras.utils.set_random_seed(recipe.training_seed)
     try:
         model = _build_untrained(recipe, codec, precision)
+        rates = variable_rates(model, training.rates)
     except ValueError as error:
         raise InputError(f"invalid model settings: {error}") from error
     model.compile(
-        optimizer=build_optimizer(training, total_steps),
+        optimizer=build_optimizer(training, total_steps, rates),
         loss=output_loss(recipe.model.output_mapping, training.label_smoothing),
         metrics=[MaskedAccuracy()],
     )

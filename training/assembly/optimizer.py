@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import keras
 
 from keras_attention.fast.fused_adam import FusedAdam
@@ -10,15 +12,19 @@ from keras_attention.objectives.schedules import WarmUp
 from ..recipe.sections import TrainingConfig
 
 
-def build_optimizer(config: TrainingConfig, total_steps: int) -> keras.optimizers.Optimizer:
+def build_optimizer(
+    config: TrainingConfig, total_steps: int, rates: Mapping[str, float] | None = None
+) -> keras.optimizers.Optimizer:
     """Build Adam with the recipe's schedule, clipping, averaging and gradient accumulation.
 
     Args:
         config: the recipe's `[training]` section.
         total_steps: training steps of the whole run; a cosine schedule ends with the last one.
+        rates: factors on the learning rate of single variables, by their paths.
     """
     return FusedAdam(
         _learning_rate(config, total_steps),
+        rates=rates,
         global_clipnorm=config.clip_norm or None,
         gradient_accumulation_steps=config.accumulate if config.accumulate > 1 else None,
         use_ema=config.ema > 0,

@@ -11,6 +11,7 @@ from keras_attention.decoding.options import LONGEST, StoredOptions
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError, SettingError
 from keras_attention.models.config import LayerConfig, Seq2SeqConfig
+from keras_attention.models.freezing import read_rates
 from keras_attention.settings.layer_rules import MAPPING_NAMES
 from keras_attention.settings.setting import Settings, redeclare, setting
 from keras_attention.text.normalization import FORMS
@@ -452,6 +453,11 @@ class TrainingConfig(Section):
         minimum=0,
     )
     freeze: str = redeclare(Seq2SeqConfig, "freeze")
+    rates: str = setting(
+        "",
+        "factors on the learning rate of layers, given by names or patterns and separated by "
+        "commas, such as `encoder=0.1, *_embedding=0`; empty: none",
+    )
     bucket_width: int = setting(
         8,
         "batches group pairs by length; this many consecutive lengths form one group",
@@ -513,6 +519,10 @@ class TrainingConfig(Section):
     def __post_init__(self) -> None:
         """Check each value, then the rules that combine several values."""
         super().__post_init__()
+        try:
+            read_rates(self.rates)
+        except SettingError as error:
+            raise InputError(f"`training.{error.field}` {error.problem}") from None
         if self.ema and self.average_last > 1:
             raise InputError(
                 "`training.ema` and `training.average_last` both average the weights; use only "

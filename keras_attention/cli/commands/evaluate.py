@@ -11,6 +11,7 @@ from keras_attention.cli.arguments import (
     DataFormat,
     DataSettings,
     Features,
+    Glossary,
     OtherModels,
     OutputPattern,
     ReplaceUnknown,
@@ -130,6 +131,7 @@ def evaluate(
     whole_vocabulary: WholeVocabulary = False,
     allowed: Allowed = None,
     pattern: OutputPattern = None,
+    terms: Glossary = None,
     replace_unknown: ReplaceUnknown = False,
     errors: Annotated[
         int, typer.Option(min=0, metavar="N", help="Number of wrong outputs to show.")
@@ -173,21 +175,21 @@ def evaluate(
         errors=errors,
     )
     members = others or []
-    limit = read_limit(allowed, pattern)
+    limit = read_limit(allowed, pattern, terms)
     search = {**search, **limit}
     choices = ReportChoices(report_page, report_accuracy, save_confidence)
     report.check(models)
     choices.check(models, members, output, limit)
-    check_output(output, data, target, allowed)
-    check_output(report_page, data, target, allowed, option="--report")
+    check_output(output, data, target, allowed, terms)
+    check_output(report_page, data, target, allowed, terms, option="--report")
     names = _short_names(models, members)
     carried = read_features(features)
     if held_out_of is not None and data is not None:
         raise InputError("--held-out-of and --data exclude each other; choose one of them.")
-    if held_out_of is None and data is None and not settings and not carried:
+    read = data, data_format, target, settings or (), carried
+    if held_out_of is None and read == (None, "tsv", None, (), {}):
         pairs, seen = _shared_pairs([*models, *members])
     else:
-        read = data, data_format, target, settings or (), carried
         pairs, seen = evaluation_pairs(held_out_of or models[0], *read)
     others_pairs = held_out_of is not None and not _same_run([held_out_of, *models, *members])
     if others_pairs:

@@ -15,6 +15,7 @@ from keras_attention.cli.arguments import (
     PageExamples,
     RuntimeFolder,
 )
+from keras_attention.cli.command_parts.given_options import is_given
 from keras_attention.errors import InputError
 from keras_attention.settings.setting import LARGEST
 
@@ -141,6 +142,11 @@ def export(
     from keras_attention.translation.translator import Translator
 
     check_choice(tflite)
+    if tflite == "float32" and is_given(context, "lines"):
+        raise InputError(
+            "--lines requires --tflite with a precision other than float32, which is not measured. "
+            f"Received: --lines {lines} with --tflite float32."
+        )
     check_compute(compute)
     if onnx:
         import_converter()
@@ -184,7 +190,7 @@ def _only_page(context: typer.Context, model: Path, web: Path | None) -> Path:
     given = [
         parameter.opts[0]
         for parameter in context.command.params
-        if parameter.name not in _PAGE_OPTIONS and _is_given(context, parameter.name or "")
+        if parameter.name not in _PAGE_OPTIONS and is_given(context, parameter.name or "")
     ]
     if web is None or given:
         raise InputError(
@@ -192,11 +198,6 @@ def _only_page(context: typer.Context, model: Path, web: Path | None) -> Path:
             f"as a web page, with --web DIR. Received: {given[0] if given else 'no --web'}."
         )
     return web
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 def _print_operators(version: Path) -> None:

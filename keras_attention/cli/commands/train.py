@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keras_attention.cli.arguments import Overrides, Overwrite
+from keras_attention.cli.command_parts.given_options import check_effective
 from keras_attention.cli.stopping import advise_on_stop
 from keras_attention.errors import InputError
 
 if TYPE_CHECKING:
     from keras_attention.training.recipe.recipe import Recipe
 
+_TRAINING = (
+    *("seeds", "overwrite", "changed_data"),
+    *("distributed", "coordinator", "processes", "process"),
+)
+"""Parameters that only matter in training."""
+
 
 def train(
+    context: typer.Context,
     recipe: Annotated[
         str,
         typer.Argument(
@@ -126,6 +134,7 @@ def train(
     from keras_attention.cli.output import log_to_console
     from keras_attention.training.recipe.recipe import load_recipe, recipe_name, recipe_names
 
+    check_effective(context, {"show": _TRAINING})
     name = recipe_name(recipe, overrides or [])
     folder = output or Path("saved_models") / (name + ("-seeds" if seeds else ""))
     start = _find_start(start_from, folder if resume else None)

@@ -12,6 +12,7 @@ from keras_attention.cli.arguments import (
     BatchSize,
     Deadline,
     Features,
+    Glossary,
     MaxTokens,
     OtherModels,
     OutputPattern,
@@ -22,6 +23,11 @@ from keras_attention.cli.arguments import (
     WholeVocabulary,
     Words,
     read_features,
+)
+from keras_attention.cli.command_parts.given_options import (
+    check_effective,
+    check_requires,
+    is_given,
 )
 from keras_attention.cli.lines import OnError
 from keras_attention.cli.search_options import NONE_GIVEN, SearchChoices, with_search_options
@@ -34,10 +40,15 @@ if TYPE_CHECKING:
 _OUTPUT = "Output"
 _BULK = "Long files"
 _MOST_WORKERS = 256
+_RANKING = ("length_penalty", "coverage_penalty")
+"""The search options that only rank the hypotheses of a beam."""
+_INEFFECTIVE = {"sample": _RANKING, "stream": _RANKING, "as_json": ("scores", "alignments")}
+"""For a parameter, those that have no effect with it."""
 
 
 @with_search_options(SearchOptions)
 def translate(
+    context: typer.Context,
     model: AnyModel,
     file: Annotated[
         str,
@@ -53,6 +64,7 @@ def translate(
     prefix: Prefix = "",
     allowed: Allowed = None,
     pattern: OutputPattern = None,
+    terms: Glossary = None,
     batch_size: BatchSize = 64,
     features: Features = None,
     max_tokens: MaxTokens = None,
@@ -181,6 +193,8 @@ def translate(
     Example: keras-attention translate saved_models/dates in.txt -o out.txt --workers 4 --resume
 
     Example: keras-attention translate saved_models/dates in.txt --pattern '[0-9]{4}-[0-9-]{5}'
+
+    Example: keras-attention translate saved_models/eng-kor in.txt --terms terms.tsv --beam 5
     """
     from keras_attention.cli.lines import check_output, checked_text
     from keras_attention.cli.output_limit import read_limit
@@ -188,10 +202,12 @@ def translate(
     from keras_attention.cli.translate_parts.pool import open_pool
     from keras_attention.cli.translate_parts.translated_lines import answer_here, run_translate
 
+    check_requires(context, deadline="server")
+    check_effective(context, _INEFFECTIVE)
     if prefix:
         search = {**search, "prefix": checked_text(prefix, "--prefix")}
-    search = {**search, **read_limit(allowed, pattern)}
-    check_output(output, allowed)
+    search = {**search, **read_limit(allowed, pattern, terms)}
+    check_output(output, allowed, terms)
     if stream:
         from keras_attention.cli.translate_parts.streamed_lines import (
             check_combined,
@@ -209,7 +225,9 @@ def translate(
             min_confidence=min_confidence,
             output=output,
             replace_unknown=replace_unknown,
+            terms=terms,
             server=server,
+            batch_size=is_given(context, "batch_size"),
             workers=workers > 1,
             resume=resume,
         )

@@ -161,9 +161,9 @@ class TranslationJob:
         for name in ("model", "others", "batch_size", "server", "deadline"):
             del values[name]
         search = values.pop("search")
-        if "allowed" in search:
-            texts = "\n".join(search["allowed"]).encode("utf-8", "surrogatepass")
-            search["allowed"] = hashlib.sha256(texts).hexdigest()
+        for name in search.keys() & {"allowed", "terms"}:
+            texts = repr(search[name]).encode("utf-8", "surrogatepass")
+            search[name] = hashlib.sha256(texts).hexdigest()
         return {**values, **search}
 
 

@@ -66,7 +66,11 @@ class Automaton(NamedTuple):
     @property
     def shortest(self) -> int:
         """The number of tokens of the shortest output, end token included."""
-        return int(self._edges_of(FIRST)[:, 2].min())
+        return self.shortest_from(FIRST)
+
+    def shortest_from(self, node: int) -> int:
+        """Return the smallest number of tokens from a node to an end, end token included."""
+        return int(self._edges_of(node)[:, 2].min())
 
     def possible(self, node: int, steps: int) -> npt.NDArray[np.bool_]:
         """Return which tokens may follow `[V]`, if the output has `steps` tokens left."""
@@ -159,10 +163,28 @@ def make_automaton(classes: Ids, nodes: Sequence[Mapping[int, int]]) -> Automato
     Raises:
         NoOutputError: if no output can end.
     """
-    size = len(nodes) + 1  # with the node of the ended outputs
     pairs = [pair for edges in nodes for pair in edges.items()]
     kinds, following = np.array(pairs, "int32").reshape(-1, 2).T
-    sources = np.repeat(np.arange(FIRST, size, dtype="int32"), [len(edges) for edges in nodes])
+    numbers = np.arange(len(nodes), dtype="int32")
+    sources = np.repeat(numbers, [len(edges) for edges in nodes])
+    return from_edges(classes, sources, kinds, following, len(nodes))
+
+
+def from_edges(classes: Ids, sources: Ids, kinds: Ids, following: Ids, count: int) -> Automaton:
+    """Return the automaton of some edges; see `make_automaton`.
+
+    Args:
+        classes: the class of each token `[V]`.
+        sources: the place of each edge's node `[E]`, in ascending order.
+        kinds: the class of each edge `[E]`.
+        following: the place of each edge's next node `[E]`.
+        count: number of nodes.
+
+    Raises:
+        NoOutputError: if no output can end.
+    """
+    size = count + 1  # with the node of the ended outputs
+    sources = sources.astype("int32") + FIRST
     ends = kinds == classes[END_ID]
     following = np.where(ends, ENDED, following + FIRST)
     steps = _steps_to_end(sources, following, ends, size)

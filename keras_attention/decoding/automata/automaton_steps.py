@@ -23,7 +23,7 @@ def possible_tokens(automaton: Automaton, node: Tensor, steps: Tensor) -> Tensor
     Returns:
         Boolean `[N, V]`.
     """
-    edges, real = _edges_of(automaton, node)
+    edges, real = edges_of(automaton, node)
     in_time = ops.logical_and(real, edges[:, :, 2] <= steps)
     kinds = contains(ops.where(in_time, edges[:, :, 0], 0), ops.shape(automaton.kinds)[0])
     return ops.take(kinds, automaton.classes, axis=1)
@@ -37,13 +37,13 @@ def next_nodes(automaton: Automaton, node: Tensor, tokens: Tensor) -> Tensor:
         node: the node of each hypothesis `[N]`.
         tokens: the next token of each hypothesis `[N]`.
     """
-    edges, real = _edges_of(automaton, node)
+    edges, real = edges_of(automaton, node)
     kinds = ops.expand_dims(ops.take(automaton.classes, tokens), 1)
     followed = ops.logical_and(real, ops.equal(edges[:, :, 0], kinds))
     return ops.sum(ops.where(followed, edges[:, :, 1], ENDED), axis=1)
 
 
-def _edges_of(automaton: Automaton, node: Tensor) -> tuple[Tensor, Tensor]:
+def edges_of(automaton: Automaton, node: Tensor) -> tuple[Tensor, Tensor]:
     """Return the edges `[N, W, 3]` of nodes, and which of them are real `[N, W]`."""
     nodes = ops.take(automaton.nodes, node, axis=0)
     places = ops.convert_to_tensor(automaton.places)

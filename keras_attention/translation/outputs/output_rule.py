@@ -89,7 +89,7 @@ def _closed_set(tokenizer: Tokenizer, texts: Iterable[str]) -> OutputRule:
     for position, text in enumerate(texts):
         try:
             encode_text(text)
-            ids = tuple(_known_ids(tokenizer, text))
+            ids = tuple(known_ids(tokenizer, text))
         except TextError as error:
             raise TextError(error.problem, position, "allowed output") from None
         if len(ids) > 1:
@@ -105,7 +105,7 @@ def _closed_set(tokenizer: Tokenizer, texts: Iterable[str]) -> OutputRule:
     return OutputRule(automaton, {"allowed": len(outputs)}, (outputs[longest], len(longest)))
 
 
-def _known_ids(tokenizer: Tokenizer, text: str) -> list[int]:
+def known_ids(tokenizer: Tokenizer, text: str) -> list[int]:
     """Return the ids of a text.
 
     Raises:

@@ -1,8 +1,9 @@
 """A regular expression as an automaton over characters.
 
 Python's own parser reads the expression, and its matcher classifies the characters, so both have
-the same meaning as in `re.fullmatch`. Only private modules of `re` give access to the parsed
-expression; the names and results of these modules are the same in all versions of Python 3.
+the same meaning as in `re.fullmatch`. Only private modules give access to the parsed expression:
+`re._parser` and `re._compiler`, before Python 3.11 `sre_parse` and `sre_compile`. A new version of
+Python may change them; the tests of this module then fail.
 """
 
 from __future__ import annotations

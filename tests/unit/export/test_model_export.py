@@ -63,17 +63,17 @@ def test_the_arguments_of_export_are_those_of_keras():
 
 
 REFUSED = {
-    "format": ({"format": "openvino"}, "`format` must be one of 'tf_saved_model', 'litert'"),
-    "input_signature": ({"input_signature": [1]}, "`input_signature` must be None"),
-    "misspelt": ({"format": "litert", "precison": "int8"}, "the nearest is 'precision'"),
-    "option": ({"format": "onnx", "opset_version": 18}, "the format 'onnx' has no options"),
+    "format": (InputError, {"format": "openvino"}, "`format` must be one of 'tf_saved_model', 'l"),
+    "input_signature": (InputError, {"input_signature": [1]}, "`input_signature` must be None"),
+    "misspelt": (TypeError, {"format": "litert", "precison": "int8"}, "nearest is 'precision'"),
+    "option": (TypeError, {"format": "onnx", "opset_version": 18}, "format 'onnx' has no options"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_bad_arguments_are_refused_and_nothing_is_written(case, model, tmp_path):
-    arguments, message = REFUSED[case]
-    with pytest.raises((InputError, TypeError), match=message):
+    kind, arguments, message = REFUSED[case]
+    with pytest.raises(kind, match=message):
         model.export(tmp_path / "export", **arguments)
     assert not list(tmp_path.iterdir())
 

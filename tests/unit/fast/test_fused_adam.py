@@ -75,3 +75,55 @@ def test_is_saved_with_its_settings():
     loaded = keras.saving.deserialize_keras_object(stored)
     assert type(loaded) is FusedAdam
     assert loaded.use_ema and float(ops.convert_to_numpy(loaded.learning_rate)) == np.float32(0.002)
+
+
+def adam(starts, gradients, factors, *, rate=0.05, clip=None, every=1):
+    """Return the values after steps of Adam in NumPy (Kingma and Ba 2015, algorithm 1)."""
+    values = [start.astype("float64") for start in starts]
+    moments = [[np.zeros(value.shape), np.zeros(value.shape)] for value in values]
+    for t, first in enumerate(range(0, len(gradients), every), 1):
+        means = [
+            np.mean(each, axis=0) for each in zip(*gradients[first : first + every], strict=True)
+        ]
+        norm = np.sqrt(sum((mean**2).sum() for mean in means))
+        scale = min(1.0, clip / norm) if clip else 1.0
+        for place, mean in enumerate(means):
+            m, v = moments[place]
+            m[:] = 0.9 * m + 0.1 * scale * mean
+            v[:] = 0.999 * v + 0.001 * (scale * mean) ** 2
+            step = m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-7)
+            values[place] = values[place] - factors[place] * rate * step
+    return values
+
+
+RATES = {
+    "plain": ({}, {}),
+    "clipped": ({"global_clipnorm": 0.5}, {"clip": 0.5}),
+    "averaged": ({"use_ema": True}, {}),
+    "accumulated": ({"gradient_accumulation_steps": 2}, {"every": 2}),
+}
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_a_factor_multiplies_the_step_of_its_variable(name):
+    settings, reference = RATES[name]
+    starts = [normal(*shape, seed=3) for shape in SHAPES]
+    variables = [keras.Variable(start, name=f"v{place}") for place, start in enumerate(starts)]
+    optimizer = FusedAdam(0.05, rates={variables[1].path: 0.1}, **settings)
+    steps = [[normal(*shape, seed=9 * step) for shape in SHAPES] for step in range(6)]
+    for gradients in steps:
+        optimizer.apply([ops.convert_to_tensor(each) for each in gradients], variables)
+    expected = adam(starts, steps, [1.0, 0.1], **reference)
+    for variable, value in zip(variables, expected, strict=True):
+        np.testing.assert_allclose(to_numpy(variable.value), value, rtol=1e-4, atol=1e-5)
+
+
+def test_factors_are_kept_when_an_optimizer_is_stored():
+    optimizer = FusedAdam(0.1, rates={"a/b": 0.5})
+    assert FusedAdam.from_config(optimizer.get_config()).rates == {"a/b": 0.5}
+    assert FusedAdam.from_config(keras.optimizers.Adam(0.1).get_config()).rates == {}
+
+
+def test_a_factor_of_an_unknown_variable_is_refused():
+    with pytest.raises(ValueError, match="`rates` must name variables that are trained.* 'a/b'"):
+        FusedAdam(0.1, rates={"a/b": 0.5}).build([keras.Variable(normal(2, seed=1))])

@@ -4,6 +4,8 @@ import pytest
 
 from keras_attention import BahdanauAttention, MaskedCrossentropy, Seq2Seq
 from keras_attention.errors import SettingError
+from keras_attention.fast.fused_adam import FusedAdam
+from keras_attention.models.freezing import read_rates, variable_rates
 
 
 def make(freeze, **options):
@@ -58,3 +60,61 @@ def test_the_error_for_an_unknown_name_lists_the_known_names():
 def test_at_least_one_layer_must_stay_trainable():
     with pytest.raises(SettingError, match="must leave a layer to train"):
         make("*")
+
+
+def test_the_variables_of_named_layers_have_their_factor_on_the_learning_rate():
+    model = make("bridge")
+    rates = variable_rates(model, "*=0.5, encoder=0.1, *_embedding=0, decoder=1")
+    expected = {"encoder": 0.1, "source_embedding": 0, "target_embedding": 0}
+    expected["output_projection"] = 0.5
+    assert rates == {
+        weight.path: factor
+        for name, factor in expected.items()
+        for weight in getattr(model, name).trainable_weights
+    }
+    assert variable_rates(model, "") == {}
+
+
+def test_training_changes_a_layer_in_proportion_to_its_factor():
+    def change(rates):
+        keras.utils.set_random_seed(1)
+        model = make("")
+        model.compile(
+            FusedAdam(0.1, rates=variable_rates(model, rates)),
+            loss=MaskedCrossentropy(),
+            run_eagerly=True,
+        )
+        before = [np.array(weight) for weight in model.trainable_weights]
+        ids = np.random.default_rng(1).integers(4, 8, (6, 5))
+        shifted = np.pad(ids[:, :-1], ((0, 0), (1, 0)), constant_values=1)
+        model.fit((ids, shifted), ids, verbose=0)
+        after = [np.array(weight) for weight in model.trainable_weights]
+        paths = [weight.path.split("/")[1] for weight in model.trainable_weights]
+        return [(path, new - old) for path, new, old in zip(paths, after, before, strict=True)]
+
+    factors = {"encoder": 0.25, "target_embedding": 0}
+    slow = change("encoder=0.25, target_embedding=0")
+    for (path, plain), (_, scaled) in zip(change(""), slow, strict=True):
+        np.testing.assert_allclose(scaled, factors.get(path, 1) * plain, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "rates",
+    ["encoder", "encoder=", "=1", "encoder=x", "encoder=-1", "encoder=inf", "bridge=1,bridge=2"],
+)
+def test_factors_that_are_not_understood_are_refused(rates):
+    with pytest.raises(SettingError, match="`rates` must be items such as encoder=0.1, separated"):
+        read_rates(rates)
+
+
+@pytest.mark.parametrize(
+    ("rates", "message"),
+    [
+        ("encodr=1", "`rates` must name layers among .*decoder.* Received: 'encodr'."),
+        ("bridge=1", "`rates` must name layers among "),  # it is frozen
+        ("*=0", "`rates` must leave a layer to train"),
+    ],
+)
+def test_factors_of_layers_that_are_not_trained_are_refused(rates, message):
+    with pytest.raises(SettingError, match=message):
+        variable_rates(make("bridge"), rates)
