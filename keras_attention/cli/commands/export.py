@@ -50,9 +50,9 @@ def export(
             min=1,
             max=LARGEST_BATCH,
             metavar="N",
-            help="Number of texts that the TFLite file searches together. With 16 to 64, many "
-            "texts are translated several times as fast on a CPU, by `translate`, `evaluate` and "
-            "DeviceTranslator.",
+            help="Number of texts that the TFLite file searches together, such as 16, so that "
+            "`translate`, `evaluate` and DeviceTranslator translate many texts several times as "
+            "fast on a CPU.",
         ),
     ] = 1,
     lines: Annotated[
@@ -133,7 +133,7 @@ def export(
 
     Example: keras-attention export saved_models/dates --tflite best --web page --fetch-runtime
 
-    Example: keras-attention export saved_models/dates --tflite int8 --tflite-batch 32
+    Example: keras-attention export saved_models/dates --tflite int8 --tflite-batch 16
     """
     from keras_attention.cli.web_pages import PageOptions, check_page_options
 
