@@ -91,7 +91,7 @@ def print_variants(gate: Gate) -> None:
             each.precision,
             f"{each.size / 1e6:.2f}",
             f"{each.share:.1%}",
-            f"{each.milliseconds:.1f}",
+            f"{each.milliseconds:.2f}",
             f"{each.tokens:.1%}",
             f"{each.sentences:.1%}",
             f"{each.value:.2f}",
