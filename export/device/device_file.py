@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from keras_attention.decoding.automata.automaton import OUTPUTS_FILE, Automaton
-from keras_attention.decoding.options import LONGEST, WIDEST_BEAM
+from keras_attention.decoding.options import LARGEST_BATCH, LONGEST, WIDEST_BEAM
 from keras_attention.errors import InputError, check_positive
 from keras_attention.files.artefacts import check_archive
 from keras_attention.files.schema import JsonFile, dictionary_of, integer, nullable, optional, text
-from keras_attention.text.padded_batches import LARGEST_BATCH
 from keras_attention.translation.codec import SIDES, TextCodec
 
 MANIFEST_FILE = "manifest.json"

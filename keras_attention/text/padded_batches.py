@@ -11,9 +11,6 @@ BATCH_TOKENS = 16_384
 BATCH_NUMBERS = 2**27
 """Largest number of logits, or of alignment weights, in a batch: 512 MiB in float32."""
 
-LARGEST_BATCH = 1024
-"""Largest number of texts that a TFLite file searches together."""
-
 SORTED_BATCHES = 16
 """Number of batches whose texts are sorted by length together."""
 

@@ -15,9 +15,9 @@ from keras_attention.cli.arguments import (
     PageExamples,
     RuntimeFolder,
 )
+from keras_attention.decoding.options import LARGEST_BATCH
 from keras_attention.errors import InputError
 from keras_attention.settings.setting import LARGEST
-from keras_attention.text.padded_batches import LARGEST_BATCH
 
 REPORT_WIDTH = 100
 _PAGE_OPTIONS = ("model", "web", "example", "runtime", "fetch_runtime")
