@@ -47,7 +47,7 @@ def measure(run: Run, attention: str, beams: list[int]) -> tuple[dict[str, Any],
     config = run.config(attention)
     workers = run.start([contestant.worker for contestant in CONTESTANTS], config)
     for name, worker in workers.items():
-        if name == "tflite":
+        if name == "tflite" and "ours" in workers:
             workers["ours"].ask("export", batch_sizes=BATCH_SIZES, beam=max(beams))
         worker.ask("prepare_search")
     limit = 64 if run.options.quick else None
@@ -55,6 +55,8 @@ def measure(run: Run, attention: str, beams: list[int]) -> tuple[dict[str, Any],
     for beam in beams:
         present = run.present(CONTESTANTS, workers)
         present = [each for each in present if beam == 1 or each.worker != "keras"]
+        if beam not in (1, max(beams)):  # the beam width of a file is fixed
+            present = [each for each in present if each.worker != "tflite"]
         if run.options.quick:  # a single batch, so the order does not matter
             present = [each for each in present if "by length" not in each.name]
         replies = take_turns(workers, present, run.rounds, "search", beam=beam, limit=limit)
