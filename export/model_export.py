@@ -36,7 +36,7 @@ class _Format:
 
 FORMATS: Mapping[str, _Format] = {
     "tf_saved_model": _Format(write_saved_model, ("limits", "compute", "about"), GRAPH_FILE),
-    "litert": _Format(export_tflite, ("precision", "about")),
+    "litert": _Format(export_tflite, ("precision", "batch_size", "about")),
     "onnx": _Format(export_onnx, part=SEARCH_FILE),
 }
 """The formats, by their names in Keras."""

@@ -4,11 +4,14 @@ python benchmarks/speed/search.py --data data/multi30k --python-joey PATH
 
 Runs greedy search and beam 5. The weights are random, except those that end every output after as
 many tokens as its source has (`workers/counter.py`). So all systems generate the same number of
-tokens. "ours", "torch" and "joeynmt, by length" get the sources in the order of their length,
-"keras" and "joeynmt" in the order of the file. "keras" calls `predict` for every token, like
-Keras's tutorial on sequences, but with a batch instead of one sentence; "keras, predict_on_batch"
-is faster. Keras's tutorials have no beam search. The floor is the time of the matrix products of
-unfinished hypotheses.
+tokens, except in int8, where the counter is inexact: there, compare tokens per second.
+
+"ours", "tflite", "torch" and "joeynmt, by length" get the sources in the order of their length,
+"keras" and "joeynmt" in the order of the file. "tflite" is a file that searches 16, 32 or 64 texts
+together, in the TFLite runtime. "keras" calls `predict` for every token, like Keras's tutorial on
+sequences, but with a batch instead of one sentence; "keras, predict_on_batch" is faster. Keras's
+tutorials have no beam search. The floor is the time of the matrix products of unfinished
+hypotheses.
 """
 
 from __future__ import annotations
@@ -20,8 +23,14 @@ import report
 from driver import Contestant, Run, parser, take_turns, versions_of
 
 SORTED, PLAIN = {"batches": "by_length"}, {"batches": "plain"}
+BATCH_SIZES = (16, 32, 64)
+VARIANTS = [("float32", 32), *(("int8", size) for size in BATCH_SIZES)]
 CONTESTANTS = [
     Contestant("ours", "ours", SORTED),
+    *(
+        Contestant(f"tflite, {name}, batches of {size}", "tflite", {"variant": f"{name}-{size}"})
+        for name, size in VARIANTS
+    ),
     Contestant("floor", "floor", SORTED),
     Contestant("keras", "keras", {**PLAIN, "by": "predict"}),
     Contestant("keras, predict_on_batch", "keras", {**PLAIN, "by": "predict_on_batch"}),
@@ -37,13 +46,17 @@ def measure(run: Run, attention: str, beams: list[int]) -> tuple[dict[str, Any],
     """Return tables by beam width for one attention, all replies, and the systems' versions."""
     config = run.config(attention)
     workers = run.start([contestant.worker for contestant in CONTESTANTS], config)
-    for worker in workers.values():
+    for name, worker in workers.items():
+        if name == "tflite" and "ours" in workers:
+            workers["ours"].ask("export", batch_sizes=BATCH_SIZES, beam=max(beams))
         worker.ask("prepare_search")
     limit = 64 if run.options.quick else None
     tables, raw = {}, {}
     for beam in beams:
         present = run.present(CONTESTANTS, workers)
         present = [each for each in present if beam == 1 or each.worker != "keras"]
+        if beam not in (1, max(beams)):  # the beam width of a file is fixed
+            present = [each for each in present if each.worker != "tflite"]
         if run.options.quick:  # a single batch, so the order does not matter
             present = [each for each in present if "by length" not in each.name]
         replies = take_turns(workers, present, run.rounds, "search", beam=beam, limit=limit)
@@ -72,7 +85,7 @@ def check_tokens(replies: Any) -> None:
 
 
 def main() -> None:
-    options = parser(__doc__ or "", "ours,floor,keras,torch,joeynmt", "ours,joeynmt")
+    options = parser(__doc__ or "", "ours,tflite,floor,keras,torch,joeynmt", "ours,joeynmt")
     options.add_argument("--beams", default="1,5", help="beam widths, 1 is greedy")
     run = Run.of(options.parse_args(), rounds=5, quick_rounds=1)
     tables, raw, versions = {}, {}, {}

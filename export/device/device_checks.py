@@ -8,6 +8,11 @@ from typing import Any
 from keras_attention.errors import InputError
 from keras_attention.translation.codec import TextCodec
 
+from .device_file import BATCHED
+
+ANY = -1
+"""The runtime's number for a dimension of any size."""
+
 
 def check_graph(
     runner: Any, signature: str, codec: TextCodec, manifest: Mapping[str, Any], name: str
@@ -16,7 +21,7 @@ def check_graph(
 
     Args:
         runner: the runtime's runner for the signature.
-        signature: name of the signature, one of `SIGNATURES`.
+        signature: name of the signature, one of `SIGNATURES`, or of the values of `BATCHED`.
         codec: the tokenizers and search settings.
         manifest: the file's manifest.
         name: the file's name, for error messages.
@@ -26,7 +31,9 @@ def check_graph(
     """
     found = {**runner.get_output_details(), **runner.get_input_details()}
     for tensor, expected in _shapes(signature, codec, manifest).items():
-        shape = [int(size) for size in found[tensor]["shape"]] if tensor in found else None
+        shape = (
+            [int(size) for size in found[tensor]["shape_signature"]] if tensor in found else None
+        )
         if shape != expected:
             raise InputError(
                 f"{name}: damaged, expected `{tensor}` of the signature `{signature}` to have the "
@@ -48,9 +55,14 @@ def _shapes(
             "log_probabilities": [1, len(codec.target.vocabulary)],
             "alignment": [1, attended],
         }
-    each = [1] if signature == "greedy" else [1, manifest["beam_width"]]
+    batched = signature in BATCHED.values()
+    rows = manifest["batch_size"] if batched else 1
+    if batched:
+        source, attended = ANY, ANY
+    greedy = signature in ("greedy", BATCHED["greedy"])
+    each = [rows] if greedy else [rows, manifest["beam_width"]]
     return {
-        "source": [1, source],
+        "source": [rows, source],
         "tokens": [*each, target],
         "score": each,
         "alignment": [*each, target, attended],

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from keras_attention.decoding.automata.automaton import OUTPUTS_FILE, Automaton
-from keras_attention.decoding.options import LONGEST, WIDEST_BEAM
-from keras_attention.errors import InputError
+from keras_attention.decoding.options import LARGEST_BATCH, LONGEST, WIDEST_BEAM
+from keras_attention.errors import InputError, check_positive
 from keras_attention.files.artefacts import check_archive
 from keras_attention.files.schema import JsonFile, dictionary_of, integer, nullable, optional, text
 from keras_attention.translation.codec import SIDES, TextCodec
@@ -21,6 +21,12 @@ from keras_attention.translation.codec import SIDES, TextCodec
 MANIFEST_FILE = "manifest.json"
 FORMAT = 1
 """Version of the signatures and the archive; a reader refuses a newer one."""
+
+SIGNATURES = ("greedy", "beam", "encode", "decode_step")
+"""The signatures of every file, for one source each."""
+
+BATCHED = {"greedy": "greedy_batch", "beam": "beam_batch"}
+"""The signatures for several sources, by the signature that does the same for one source."""
 
 _MANIFEST = JsonFile(
     "the manifest.json that `export` appends",
@@ -32,6 +38,7 @@ _MANIFEST = JsonFile(
         "max_length": integer(1, LONGEST),
         "beam_width": integer(1, WIDEST_BEAM),
         "max_steps": optional(nullable(integer(1))),
+        "batch_size": optional(integer(1, LARGEST_BATCH)),
         "vocabulary": {side: {"tokens": integer(1)} for side in SIDES},
     },
     FORMAT,
@@ -51,6 +58,25 @@ class DeviceFile:
     codec: TextCodec
     manifest: Mapping[str, Any]
     automaton: Automaton | None = None
+
+    @property
+    def batch_size(self) -> int:
+        """Number of texts that the file searches together."""
+        size: int = self.manifest.get("batch_size", 1)
+        return size
+
+
+def check_batch_size(batch_size: int) -> None:
+    """Check the number of texts that a file shall search together.
+
+    Raises:
+        ValueError: if it is not an integer from 1 to `LARGEST_BATCH`.
+    """
+    check_positive(batch_size=batch_size)
+    if batch_size > LARGEST_BATCH:
+        raise ValueError(
+            f"`batch_size` must be at most {LARGEST_BATCH}. Received: batch_size={batch_size}."
+        )
 
 
 def write_device_file(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,20 @@ from keras_attention.decoding.confidence import Confidence
 from keras_attention.errors import InputError, TextError, check_positive, check_texts
 from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.special_tokens import PAD_ID
+from keras_attention.text.batched_texts import EncodedText, map_texts
 from keras_attention.text.source_features import add_features
 from keras_attention.text.text_limit import TextLimit
+from keras_attention.translation.codec import pad
 from keras_attention.translation.result import StreamedToken, Translation
 from keras_attention.translation.streaming import stream_tokens
 
 from .device_checks import check_graph
 from .device_choice import choose_greedily
-from .device_file import read_device_file
+from .device_file import BATCHED, SIGNATURES, read_device_file
 
-SIGNATURES = ("greedy", "beam", "encode", "decode_step")
+FEWEST = 1 / 4
+"""Smallest share of a batch that is searched together. In int8, a whole batch takes as long as a
+quarter of its texts one at a time; see benchmarks/README.md."""
 
 MOST_THREADS = 256
 """The largest number of CPU threads; with far more, the runtime ends the process."""
@@ -33,7 +37,8 @@ class DeviceTranslator:
     """A translator that runs a TFLite file and imports neither TensorFlow nor Keras.
 
     Several threads may call one object. They take turns, because the runtime is not thread-safe.
-    For more speed, create one object per thread, or give the runtime more `threads`.
+    For more speed, create one object per thread, or give the runtime more `threads`. A file that
+    was exported with a `batch_size` searches many texts several times as fast as one at a time.
 
     Args:
         content: the whole file.
@@ -45,6 +50,8 @@ class DeviceTranslator:
         manifest: the file's manifest: `precision`, `beam_width` and more.
         confidence: temperature and threshold of the exported model.
         automaton: the automaton of the allowed outputs; None if all are allowed.
+        batch_size: number of texts that are searched together; 1 unless the file was exported with
+            more.
 
     Raises:
         InputError: if the file is damaged, of a newer format, or not exported by keras-attention.
@@ -63,9 +70,11 @@ class DeviceTranslator:
         self._arguments = content, name, threads
         file = read_device_file(content, name)
         self.codec, self.manifest, self.automaton = file.codec, file.manifest, file.automaton
+        self.batch_size = file.batch_size
         self.confidence = Confidence.from_manifest(file.manifest, name)
         self._limit = TextLimit(self.codec.settings.max_source_length)
-        self._interpreter = _make_interpreter(content, name, threads)
+        signatures = (*SIGNATURES, *(BATCHED.values() if self.batch_size > 1 else ()))
+        self._interpreter = _make_interpreter(content, name, threads, signatures)
         self._runners: dict[str, tuple[Any, list[str]]] = {}
         self._turn = threading.Lock()
 
@@ -92,7 +101,7 @@ class DeviceTranslator:
     def __call__(
         self, texts: Any, *, beam: bool = False, features: Mapping[str, str] | None = None
     ) -> Any:
-        """Translate one text, or several one after the other.
+        """Translate one text or several.
 
         Args:
             texts: a string, or an iterable of strings.
@@ -121,8 +130,12 @@ class DeviceTranslator:
     ) -> Iterator[Translation]:
         """Yield the translation of each text as soon as it is known.
 
+        With a `batch_size` of 2 or more, translate batch by batch, which returns the same outputs,
+        except for rounding.
+
         Args:
-            texts: an iterable of strings.
+            texts: an iterable of strings. With a `batch_size`, 16 batches are read at a time from a
+                list or tuple and sorted by length, and one batch from other iterables.
             beam: as in `__call__`.
             features: as in `__call__`.
 
@@ -134,6 +147,15 @@ class DeviceTranslator:
         return self._translate_each(add_features(check_texts(texts), features or {}), beam)
 
     def _translate_each(self, texts: Iterable[str], beam: bool) -> Iterator[Translation]:
+        if self.batch_size > 1:
+            yield from map_texts(
+                partial(self._translate_batch, beam=beam),
+                texts,
+                self.codec.source,
+                self._limit,
+                batch_size=self.batch_size,
+            )
+            return
         for position, text in enumerate(texts):
             try:
                 translation = self._translate(text, beam)
@@ -141,12 +163,27 @@ class DeviceTranslator:
                 raise error.at(position) from None
             yield translation
 
+    def _translate_batch(self, batch: Sequence[EncodedText], beam: bool) -> list[Translation]:
+        texts = [each.text for each in batch]
+        if len(texts) < FEWEST * self.batch_size:
+            return [self._translate(text, beam) for text in texts]
+        source = pad([each.ids for each in batch])
+        # Fill the batch with its last source: the search takes no further steps for copies of it.
+        source = np.pad(source, ((0, self.batch_size - len(batch)), (0, 0)), mode="edge")
+        return self._search(texts, source, BATCHED["beam" if beam else "greedy"], beam)
+
     def _translate(self, text: str, beam: bool) -> Translation:
-        found = self._run("beam" if beam else "greedy", source=self._source(text))
-        arrays = [found[name] for name in ("tokens", "score", "alignment")]
+        return self._search([text], self._source(text), "beam" if beam else "greedy", beam)[0]
+
+    def _search(
+        self, texts: Sequence[str], source: Any, signature: str, beam: bool
+    ) -> list[Translation]:
+        """Run a search on sources `[B, S]`, of which the first ones are those of the texts."""
+        found = self._run(signature, source=source)
+        arrays = [found[name][: len(texts)] for name in ("tokens", "score", "alignment")]
         if not beam:
             arrays = [array[:, np.newaxis] for array in arrays]
-        return self.codec.translations([text], *arrays)[0]
+        return self.codec.translations(texts, *arrays)
 
     def stream(
         self, text: str, *, features: Mapping[str, str] | None = None
@@ -205,7 +242,7 @@ class DeviceTranslator:
         return self._runners[signature]
 
 
-def _make_interpreter(content: bytes, name: str, threads: int) -> Any:
+def _make_interpreter(content: bytes, name: str, threads: int, expected: Iterable[str]) -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
@@ -217,7 +254,7 @@ def _make_interpreter(content: bytes, name: str, threads: int) -> Any:
         signatures = interpreter.get_signature_list()
     except (ValueError, RuntimeError):
         raise InputError(f"{name}: damaged, the TFLite runtime cannot read it.") from None
-    if missing := set(SIGNATURES) - set(signatures):
+    if missing := set(expected) - set(signatures):
         raise InputError(
             f"{name}: the signature {min(missing)!r} is missing; expected a TFLite file that "
             f"keras-attention exported. Received: the signatures {', '.join(sorted(signatures))}."

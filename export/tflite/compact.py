@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from ..device.device_translator import SIGNATURES
+from ..device.device_file import BATCHED, SIGNATURES
 from .flat_file import OPERATORS, TYPES, add_buffer, add_tensor, make_operator, pack_part
 
 LEAST_ZEROS = 1024
@@ -109,8 +109,8 @@ def _share_loops(model: Any) -> None:
 
 
 def _order_signatures(model: Any) -> None:
-    """Put the signatures in the order of `SIGNATURES`, and their subgraphs before all others."""
-    usual = {name: place for place, name in enumerate(SIGNATURES)}
+    """Put the signatures in their usual order, and their subgraphs before all others."""
+    usual = {name: place for place, name in enumerate((*SIGNATURES, *BATCHED.values()))}
     model.signatureDefs.sort(key=lambda each: usual.get(_text(each.signatureKey), len(usual)))
     entries = [signature.subgraphIndex for signature in model.signatureDefs]
     kept = [*entries, *(place for place in range(len(model.subgraphs)) if place not in entries)]

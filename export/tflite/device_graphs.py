@@ -12,8 +12,10 @@ from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.translation.outputs.output_rule import automaton_of
 from keras_attention.translation.translator import Translator
 
+from ..device.device_file import BATCHED
 from ..graphs import model_functions
 from ..graphs.model_functions import trace
+from ..graphs.named_memory import Named
 from ..graphs.searches import search_all, search_best
 
 
@@ -22,7 +24,7 @@ def beam_width_of(settings: SearchSettings) -> int:
     return settings.beam_width if settings.beam_width > 1 else BEAM_WIDTH
 
 
-def trace_graphs(translator: Translator) -> dict[str, Any]:
+def trace_graphs(translator: Translator, batch_size: int = 1) -> dict[str, Any]:
     """Return the traced signatures of a TFLite file, for one source of `S = max_source_length` ids.
 
     - `greedy` accepts `source` `[1, S]`, ended by the end token and padded with 0, and returns
@@ -31,6 +33,10 @@ def trace_graphs(translator: Translator) -> dict[str, Any]:
       hypotheses, the unused rows have a score below -5e8.
     - `encode` and `decode_step` are `model_functions.encode` and `model_functions.step`.
 
+    With a `batch_size` of 2 or more, there are also `greedy_batch` and `beam_batch`, the searches
+    for `batch_size` sources of any length `S`. The batch size is fixed, because a TFLite loop needs
+    to know the number of rows.
+
     An empty source has an empty output with a score of 0.
     """
     model, settings = translator.model, translator.codec.settings
@@ -38,11 +44,22 @@ def trace_graphs(translator: Translator) -> dict[str, Any]:
     source = tf.TensorSpec([1, settings.max_source_length], tf.int32, "source")
     greedy = settings.options(beam_width=1)
     beam = settings.options(beam_width=beam_width_of(settings))
+
+    def find_best(source: tf.Tensor) -> Named:
+        return search_best(model, source, greedy, automaton)
+
+    def find_all(source: tf.Tensor) -> Named:
+        return search_all(model, source, beam, automaton)
+
     graphs = {
-        "greedy": trace(lambda source: search_best(model, source, greedy, automaton), source),
-        "beam": trace(lambda source: search_all(model, source, beam, automaton), source),
+        "greedy": trace(find_best, source),
+        "beam": trace(find_all, source),
         "encode": trace(lambda source: model_functions.encode(model, source), source),
     }
     specs = model_functions.step_specs(graphs["encode"].structured_outputs, source)
     graphs["decode_step"] = trace(partial(model_functions.step, model), **specs)
+    if batch_size > 1:
+        sources = tf.TensorSpec([batch_size, None], tf.int32, "source")
+        graphs[BATCHED["greedy"]] = trace(find_best, sources)
+        graphs[BATCHED["beam"]] = trace(find_all, sources)
     return graphs

@@ -70,8 +70,8 @@ def export_web(
         The path of the folder.
 
     Raises:
-        InputError: if the file has another tokenizer or a limit on its outputs, the runtime is
-            missing, an example has too many tokens, or the folder has other files.
+        InputError: if the file has another tokenizer, a limit on its outputs or a batch size, the
+            runtime is missing, an example has too many tokens, or the folder has other files.
 
     Example:
         export_web("saved_models/pretrained/dates.tflite", "page", runtime=".")
@@ -85,6 +85,11 @@ def export_web(
         raise InputError(
             f"{name}: the page would not obey the limit on this file's outputs; export the model "
             "without a limit."
+        )
+    if file.batch_size > 1:
+        raise InputError(
+            f"{name}: LiteRT.js refuses files with inputs of any length; export the model without "
+            f"--tflite-batch. Received: a file that searches {file.batch_size} texts together."
         )
     check_tokenizers(codec, name)
     check_examples(examples, codec)

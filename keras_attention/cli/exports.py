@@ -22,7 +22,12 @@ from keras_attention.translation.translator import Translator
 
 
 def export_all(
-    translator: Translator, folder: Path, *, measured: Sequence[Path] = (), **saved_model: Any
+    translator: Translator,
+    folder: Path,
+    *,
+    measured: Sequence[Path] = (),
+    batch_size: int = 1,
+    **saved_model: Any,
 ) -> list[Path]:
     """Write the SavedModel and the TFLite file of a translator into its folder.
 
@@ -32,6 +37,7 @@ def export_all(
         translator: A trained translator.
         folder: The folder of the model.
         measured: TFLite files that are already written. By default one is written in float32.
+        batch_size: Number of texts that this file searches together.
         **saved_model: Arguments of `export_saved_model`, such as `version`.
 
     Returns:
@@ -39,7 +45,9 @@ def export_all(
     """
     about, name = about_run(folder), folder.resolve().name
     saved = export_saved_model(translator, folder, about=about, **saved_model)
-    device_files = measured or [export_tflite(translator, folder / f"{name}.tflite", about=about)]
+    device_files = measured or [
+        export_tflite(translator, folder / f"{name}.tflite", batch_size=batch_size, about=about)
+    ]
     others = {folder / f"{name}.{precision}.tflite" for precision in PRECISIONS}
     for path in {variants_file(folder), *others} - set(device_files):
         path.unlink(missing_ok=True)

@@ -127,12 +127,23 @@ def open_numbered(
 
 
 def lines_at_once(path: Path, batch_size: int, *, sample: bool = False) -> int:
-    """Return how many lines to collect; without sampling, a model sorts them by length."""
-    if sample or is_export(path):
-        return batch_size
+    """Return how many lines to collect; without sampling, a model sorts them by length.
+
+    So does a TFLite file that searches several texts together. It uses its own batch size.
+    """
     from keras_attention.text.padded_batches import SORTED_BATCHES
 
-    return batch_size * SORTED_BATCHES
+    if path.suffix == ".tflite":
+        own = _stored_batch_size(path)
+        return own * SORTED_BATCHES if own > 1 else batch_size
+    return batch_size if sample or is_export(path) else batch_size * SORTED_BATCHES
+
+
+def _stored_batch_size(path: Path) -> int:
+    from keras_attention.export.device.device_file import read_device_file
+    from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
+
+    return read_device_file(read_artefact(path, largest=LARGEST_MODEL), str(path)).batch_size
 
 
 def is_export(path: Path) -> bool:

@@ -23,6 +23,9 @@ LEAST_TEMPERATURE = 1e-6
 LONGEST = 65_536
 """The largest length of an output in tokens, limited because arrays have this size."""
 
+LARGEST_BATCH = 1024
+"""Largest number of texts that a TFLite file searches together."""
+
 WIDEST_BEAM = 10_000
 """The largest number of hypotheses per source."""
 

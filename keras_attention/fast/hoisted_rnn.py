@@ -140,9 +140,10 @@ def _project(cell: Any, inputs: Tensor) -> Tensor:
     import tensorflow as tf
 
     rows = project_inputs(cell, tf.reshape(inputs, (-1, inputs.shape[-1])))
-    width = cell.recurrent_kernel.shape[1]
-    projected = tf.reshape(rows, (*tf.unstack(tf.shape(inputs)[:2]), width))
-    return tf.ensure_shape(projected, (None, inputs.shape[1], width))
+    # Static sizes keep the static shape. `tf.ensure_shape` would too, but TFLite does not have it.
+    sizes = zip(inputs.shape[:2], tf.unstack(tf.shape(inputs)[:2]), strict=True)
+    shape = [dynamic if static is None else static for static, dynamic in sizes]
+    return tf.reshape(rows, (*shape, cell.recurrent_kernel.shape[1]))
 
 
 def _deferred_weight_gradient(kernel: Tensor, h: Tensor) -> tuple[Any, Any]:

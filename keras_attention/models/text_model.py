@@ -223,7 +223,8 @@ class TextModel(CheckedModel):
             verbose: whether to print the path at the end.
             input_signature: None, because the inputs follow from the preprocessor.
             **options: for "tf_saved_model" the options `limits`, `compute` and `about` of
-                `export_saved_model`; for "litert" `precision` and `about` of `export_tflite`.
+                `export_saved_model`; for "litert" `precision`, `batch_size` and `about` of
+                `export_tflite`.
 
         Raises:
             InputError: if the model has no preprocessor or cannot be exported, the sampler of

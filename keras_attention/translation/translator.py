@@ -3,8 +3,7 @@
 The steps of a translation, with the function for each step:
 
     text            given to `Translator.__call__`, which calls `Translator.stream`
-    -> ids          `Tokenizer.encode`, called by `TextLimit.encode_until_refused`
-    -> batch        sources of similar length by `batch_by_tokens`, padded by `codec.pad`
+    -> batch        texts of similar length, encoded and collected by `map_texts`, padded by `pad`
     -> encoder      `Seq2Seq.encode`: memory and first state, compiled by `Searches` with the search
     -> search       `search` picks `greedy_search`, `beam_search` or `sample_search`, which call
                     `Seq2Seq.step` for each target token
@@ -12,7 +11,6 @@ The steps of a translation, with the function for each step:
     -> Translation  `TextCodec.translations`, which joins the tokens to text
 """
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache, partial
 from itertools import islice
@@ -33,12 +31,8 @@ from keras_attention.models.ensemble import Ensemble, members_of
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.progress import is_interactive, report_progress
 from keras_attention.settings.arguments import keyword_arguments
-from keras_attention.text.padded_batches import (
-    BATCH_NUMBERS,
-    BATCH_TOKENS,
-    SORTED_BATCHES,
-    batch_by_tokens,
-)
+from keras_attention.text.batched_texts import EncodedText, Grouping, map_texts
+from keras_attention.text.padded_batches import BATCH_NUMBERS, BATCH_TOKENS
 from keras_attention.text.source_features import add_features
 from keras_attention.text.text_limit import TextLimit, default_limit
 from keras_attention.text.tokenizer import Tokenizer
@@ -556,48 +550,42 @@ class Translator:
         first: int,
         advance: Callable[[int], object],
     ) -> Iterator[Translation]:
-        remaining, done = iter(texts), 0
-        # A sample depends on the number of its text, so texts to sample from are not sorted.
-        sorts = not options.sample
-        together = batch_size * (SORTED_BATCHES if sorts and isinstance(texts, Sequence) else 1)
         rows, tokens = self._batch_limits(options, batch_size)
-        limit, tokenizer = TextLimit(self.max_tokens), self.codec.source
-        while window := list(islice(remaining, min(together, sys.maxsize))):
-            ids, refused = limit.encode_until_refused(window, tokenizer)
+        grouping = None
+        if forced:
+            find = partial(forced.find_until_refused, max_length=options.max_length, prefix=prefix)
+            grouping = Grouping(find, forced.batches)
+
+        def translate(batch: Sequence[EncodedText]) -> list[Translation]:
+            padded = pad([each.ids for each in batch])
+            tables: dict[str, Any] = {"automaton": rule.automaton} if rule else {}
             if forced:
-                usable, length = window[: len(ids)], options.max_length
-                terms, missing = forced.find_until_refused(usable, length, prefix)
-                ids, refused = ids[: len(terms)], missing or refused
-            lengths = [len(each) for each in ids]
-            order: Sequence[int] = range(len(ids))
-            if sorts:
-                order = sorted(order, key=lengths.__getitem__)
-            found: dict[int, Translation] = {}
-            length_of: Callable[[int], int] = lengths.__getitem__
-            cut = partial(batch_by_tokens, length=length_of, rows=rows, tokens=tokens)
-            for places in forced.batches(order, terms, cut) if forced else cut(order):
-                padded = pad([ids[place] for place in places])
-                tables: dict[str, Any] = {"automaton": rule.automaton} if rule else {}
-                if forced:
-                    tables = forced.tables([terms[place] for place in places], options.beam_width)
-                # A short list may lack tokens that the allowed outputs need.
-                listed = None if tables else self._short_listed(padded, prefix)
-                arrays = self._search(
-                    padded,
-                    options,
-                    prefix=prefix,
-                    first=first + done + places[0],
-                    allowed=listed,
-                    **tables,
-                )
-                batch = [window[place] for place in places]
-                translations = self.codec.translations(batch, *arrays, prefix=prefix)
-                found.update(zip(places, translations, strict=True))
-                advance(len(places))
-            yield from (found[place] for place in range(len(ids)))
-            if refused:
-                raise refused.at(done + refused.position)
-            done += len(window)
+                tables = forced.tables([each.known for each in batch], options.beam_width)
+            # A short list may lack tokens that the allowed outputs need.
+            listed = None if tables else self._short_listed(padded, prefix)
+            arrays = self._search(
+                padded,
+                options,
+                prefix=prefix,
+                first=first + batch[0].number,
+                allowed=listed,
+                **tables,
+            )
+            found = self.codec.translations([each.text for each in batch], *arrays, prefix=prefix)
+            advance(len(batch))
+            return found
+
+        yield from map_texts(
+            translate,
+            texts,
+            self.codec.source,
+            TextLimit(self.max_tokens),
+            batch_size=batch_size,
+            rows=rows,
+            tokens=tokens,
+            sort=not options.sample,  # a sample depends on the number of its text
+            grouping=grouping,
+        )
 
     def _with_features(
         self, texts: Iterable[str], features: Mapping[str, str] | None

@@ -39,7 +39,7 @@ def convert_once(conversions, monkeypatch):
             conversions[weights] = convert(traced(), model)
         return conversions[weights]
 
-    monkeypatch.setattr(tflite, "trace_graphs", lambda copy: partial(trace_graphs, copy))
+    monkeypatch.setattr(tflite, "trace_graphs", lambda *given: partial(trace_graphs, *given))
     monkeypatch.setattr(tflite, "convert", first_conversion)
 
 

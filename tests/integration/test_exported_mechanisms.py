@@ -43,7 +43,7 @@ def translator(request):
 
 def test_a_device_returns_the_translators_beams(translator, tmp_path, monkeypatch):
     trace = tflite.trace_graphs
-    monkeypatch.setattr(tflite, "trace_graphs", lambda model: {"beam": trace(model)["beam"]})
+    monkeypatch.setattr(tflite, "trace_graphs", lambda *given: {"beam": trace(*given)["beam"]})
     monkeypatch.setattr(device, "SIGNATURES", ("beam",))
     runtime = device.DeviceTranslator.load(
         tflite.export_tflite(translator, tmp_path / "model.tflite")

@@ -133,7 +133,7 @@ def test_a_server_returns_the_translators_texts(translator, tmp_path):
 
 def test_a_device_returns_the_translators_beams(translator, tmp_path, monkeypatch):
     trace = conversion.trace_graphs
-    monkeypatch.setattr(conversion, "trace_graphs", lambda model: {"beam": trace(model)["beam"]})
+    monkeypatch.setattr(conversion, "trace_graphs", lambda *given: {"beam": trace(*given)["beam"]})
     monkeypatch.setattr(device_translator, "SIGNATURES", ("beam",))
     device = DeviceTranslator.load(export_tflite(translator, tmp_path / "model.tflite"))
     assert_same(device(TEXTS, beam=True), translator(TEXTS, beam_width=4))

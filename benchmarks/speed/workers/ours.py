@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from keras_attention.training.assembly.build import build_model
 from keras_attention.training.batches.recipe_batches import make_batches
 from keras_attention.training.data.pair_files import read_parallel
 from keras_attention.training.recipe.recipe import load_recipe
+from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.compiled_search import Searches
 from keras_attention.translation.model_files import load_codec
 from keras_attention.translation.translator import Translator
@@ -63,12 +66,14 @@ class Ours:
         self.searches = Searches(self.model)
         return {}
 
-    def export(self) -> Reply:
+    def export(self, batch_sizes: Sequence[int] = (1,), beam: int = 1) -> Reply:
         """Write the model and its TFLite files into the folder named after its attention."""
         import exports
 
-        folder = self.folder / self.config["attention"]
-        return {"variants": exports.write_all(Translator(self.model, self.codec), folder)}
+        folder, codec = self.folder / self.config["attention"], self.codec
+        settings = replace(codec.settings, beam_width=beam)
+        translator = Translator(self.model, TextCodec(codec.source, codec.target, settings))
+        return {"variants": exports.write_all(translator, folder, batch_sizes)}
 
     def search(self, beam: int, batches: str = "by_length", limit: int | None = None) -> Reply:
         """Translate all sources in batches."""

@@ -34,7 +34,9 @@ def check_choice(choice: str) -> None:
         )
 
 
-def export_measured(translator: Translator, folder: Path, choice: str, lines: int) -> list[Path]:
+def export_measured(
+    translator: Translator, folder: Path, choice: str, lines: int, batch_size: int = 1
+) -> list[Path]:
     """Measure every precision, print and save the table, and write the files that pass.
 
     Args:
@@ -43,6 +45,7 @@ def export_measured(translator: Translator, folder: Path, choice: str, lines: in
         choice: the precision of the default file; "best" for the smallest file that passes, "all"
             to also write the other precisions.
         lines: largest number of pairs.
+        batch_size: number of texts that a file searches together.
 
     Returns:
         The paths of the TFLite files and of the table.
@@ -51,7 +54,7 @@ def export_measured(translator: Translator, folder: Path, choice: str, lines: in
         InputError: if there are no pairs, or the precision loses too much quality.
     """
     pairs, quality = evaluation_pairs(folder)[0][:lines], _quality(folder)
-    converted = Converted.of(translator, about_run(folder))
+    converted = Converted.of(translator, about_run(folder), batch_size=batch_size)
     total = len(pairs) * (1 + len(PRECISIONS))
     with show_progress(total, unit="lines") as advance:
         gate = measure_variants(translator, converted, pairs, quality, advance=advance)
@@ -88,7 +91,7 @@ def print_variants(gate: Gate) -> None:
             each.precision,
             f"{each.size / 1e6:.2f}",
             f"{each.share:.1%}",
-            f"{each.milliseconds:.1f}",
+            f"{each.milliseconds:.2f}",
             f"{each.tokens:.1%}",
             f"{each.sentences:.1%}",
             f"{each.value:.2f}",

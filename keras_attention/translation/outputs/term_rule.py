@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
@@ -20,6 +20,7 @@ from keras_attention.decoding.automata.term_automaton import (
 )
 from keras_attention.errors import OptionError, TextError, encode_text
 from keras_attention.special_tokens import UNKNOWN
+from keras_attention.text.batched_texts import Cut
 from keras_attention.text.subword_tokenizer import even_spaces
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation.outputs.output_rule import known_ids
@@ -36,9 +37,6 @@ _EDGES_TOGETHER = 1 << 20
 """Number of edges of an automaton above which a batch is split."""
 
 _NEEDS_KEPT = 1024
-
-Batches = Callable[[Sequence[int]], Iterable[list[int]]]
-"""A function that splits the places of texts into batches."""
 
 
 class TermEntry(NamedTuple):
@@ -170,7 +168,7 @@ class TermRule:
         return found, None
 
     def batches(
-        self, order: Sequence[int], terms: Sequence[Terms], cut: Batches
+        self, order: Sequence[int], terms: Sequence[Terms], cut: Cut
     ) -> Iterator[list[int]]:
         """Yield batches of sources; those without terms are not mixed with the others.
 

@@ -1,6 +1,8 @@
 import pytest
 
-from keras_attention.cli.command_parts.tflite_precisions import print_variants
+from keras_attention.cli import exports
+from keras_attention.cli.command_parts import tflite_precisions
+from keras_attention.cli.command_parts.tflite_precisions import export_measured, print_variants
 from keras_attention.export.tflite.quality_gate import Gate, MeasuredPrecision, Quality
 
 WARNING = (
@@ -32,3 +34,25 @@ def test_a_comparison_with_a_useless_model_is_followed_by_a_warning(tells, capsy
     out, err = capsys.readouterr()
     assert "exact_match" in out and "passes" in out
     assert err == ("" if tells else WARNING)
+
+
+class Stop(Exception):
+    pass
+
+
+def test_measured_files_and_files_in_float32_get_the_batch_size(monkeypatch, tmp_path):
+    sizes = []
+
+    def convert(translator, about, *, batch_size):
+        sizes.append(batch_size)
+        raise Stop
+
+    monkeypatch.setattr(tflite_precisions, "evaluation_pairs", lambda folder: ([], set()))
+    monkeypatch.setattr(tflite_precisions, "_quality", lambda folder: None)
+    monkeypatch.setattr(tflite_precisions.Converted, "of", convert)
+    monkeypatch.setattr(exports, "export_saved_model", lambda *_, **given: tmp_path / "1")
+    with pytest.raises(Stop):
+        export_measured(None, tmp_path, "int8", 5, batch_size=3)
+    with pytest.raises(Stop):
+        exports.export_all(None, tmp_path, batch_size=4)
+    assert sizes == [3, 4]
