@@ -8,10 +8,10 @@ import resource
 import signal
 import sys
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from xla_flags import quick_compilation
 
 # Matches the ids of the fixture `variant_name` in tests/integration/conftest.py.
 VARIANT = re.compile(r"variant [a-z ]+")
@@ -27,16 +27,9 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 # The command line sets this too. A run that is killed in a separate process and resumed in this one
 # must compute the same bits.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-# The tests compile many small programs that run once or twice; optimising them would take most of
-# the time. XLA fails on an unknown flag, so set these only for the versions they were tried with.
-XLA_FLAGS = (
-    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
-    "--xla_cpu_use_fusion_emitters=false"
-)
 ON_JAX = os.environ.get("KERAS_BACKEND") == "jax"
-compiler, tried = ("jaxlib", "0.10.") if ON_JAX else ("tensorflow", "2.21.")
-if version(compiler).startswith(tried):
-    os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
+for name, flags in quick_compilation("jaxlib" if ON_JAX else "tensorflow").items():
+    os.environ.setdefault(name, flags)
 # Hide JAX from this process and from those that tests start.
 WITHOUT_JAX = str(Path(__file__).with_name("without_jax"))
 if not ON_JAX and WITHOUT_JAX not in sys.path:
