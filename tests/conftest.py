@@ -72,11 +72,16 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(items):
-    """Sort tests by group. Run the longest tests first, so that no worker ends with one."""
+    """Sort tests by group, and run the longest groups first.
+
+    No worker ends with a long group then. The groups of variants come before those that use the
+    fixture `trained`, because a worker that needs it while another one trains has to wait.
+    """
     groups = {}
     for item in items:
         groups.setdefault(group_of(item.nodeid), []).append(item)
     first = [group for group in groups if group.startswith("tests/system/")]
+    first += [group for group in groups if VARIANT.match(group)]
     order = [*first, *(group for group in groups if group not in first)]
     items[:] = [item for group in order for item in groups[group]]
 
