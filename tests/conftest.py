@@ -16,10 +16,10 @@ from xla_flags import quick_compilation
 # Matches the ids of the fixture `variant_name` in tests/integration/conftest.py.
 VARIANT = re.compile(r"variant [a-z ]+")
 # TensorFlow's graph optimizer takes most of the time of a graph's first call, so it is on in these
-# groups only. They compare every kind of export with the model, train for hundreds of steps, or
-# check that two processes compute the same bits.
+# groups only. They compare SavedModels with the model, train for hundreds of steps, or check that
+# two processes compute the same bits.
 OPTIMIZED = re.compile(
-    "variant |tests/(system/test_dates|integration/test_(exported|subwords|resume|vali))"
+    "variant |tests/(system/test_dates|integration/test_(exported_(?!tflite)|subwords|resume|vali))"
 )
 # Freeing memory takes a few tenths of a second, so it is done only after this many bytes of growth.
 GROWTH = 500 * 2**20
