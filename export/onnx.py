@@ -26,6 +26,8 @@ from .graphs.whole_batch import WholeBatch
 SEARCH_FILE, ENCODE_FILE, STEP_FILE = "search.onnx", "encode.onnx", "step.onnx"
 OPSET = 18
 """Version of the ONNX operators; onnxruntime 1.14 and later support it."""
+CATCH_ERRORS = "TF2ONNX_CATCH_ERRORS"
+"""Name of tf2onnx's environment variable: whether it undoes failed passes over the graph."""
 
 
 def export_onnx(translator: Translator, folder: str | Path) -> Path:
@@ -120,6 +122,9 @@ def import_converter() -> Any:
 
     def convert(function: Any, signature: list[tf.TensorSpec], path: Path) -> None:
         with _environment_kept():
+            # By default, tf2onnx copies the graph before each of its passes, so that it can undo a
+            # failed one. The copies would take a quarter of the time.
+            os.environ[CATCH_ERRORS] = "FALSE"
             tf2onnx.convert.from_function(
                 function, input_signature=signature, opset=OPSET, output_path=str(path)
             )
@@ -135,3 +140,5 @@ def _environment_kept() -> Iterator[None]:
         yield
     finally:
         os.environ.update(before)
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]

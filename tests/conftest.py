@@ -8,17 +8,19 @@ import resource
 import signal
 import sys
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from xla_flags import quick_compilation
 
 # Matches the ids of the fixture `variant_name` in tests/integration/conftest.py.
 VARIANT = re.compile(r"variant [a-z ]+")
 # TensorFlow's graph optimizer takes most of the time of a graph's first call, so it is on in these
-# groups only. They compare every kind of export with the model, train real tasks, or check that two
-# processes compute the same bits.
-OPTIMIZED = re.compile("variant |tests/(system/|integration/test_(exported|subwords|resume|vali))")
+# groups only. They compare SavedModels with the model, train for hundreds of steps, or check that
+# two processes compute the same bits.
+OPTIMIZED = re.compile(
+    "variant |tests/(system/test_dates|integration/test_(exported_(?!tflite)|subwords|resume|vali))"
+)
 # Freeing memory takes a few tenths of a second, so it is done only after this many bytes of growth.
 GROWTH = 500 * 2**20
 
@@ -27,16 +29,9 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 # The command line sets this too. A run that is killed in a separate process and resumed in this one
 # must compute the same bits.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-# The tests compile many small programs that run once or twice; optimising them would take most of
-# the time. XLA fails on an unknown flag, so set these only for the versions they were tried with.
-XLA_FLAGS = (
-    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
-    "--xla_cpu_use_fusion_emitters=false"
-)
 ON_JAX = os.environ.get("KERAS_BACKEND") == "jax"
-compiler, tried = ("jaxlib", "0.10.") if ON_JAX else ("tensorflow", "2.21.")
-if version(compiler).startswith(tried):
-    os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
+for name, flags in quick_compilation("jaxlib" if ON_JAX else "tensorflow").items():
+    os.environ.setdefault(name, flags)
 # Hide JAX from this process and from those that tests start.
 WITHOUT_JAX = str(Path(__file__).with_name("without_jax"))
 if not ON_JAX and WITHOUT_JAX not in sys.path:
@@ -77,11 +72,16 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(items):
-    """Sort tests by group. Run the longest tests first, so that no worker ends with one."""
+    """Sort tests by group, and run the longest groups first.
+
+    No worker ends with a long group then. The groups of variants come before those that use the
+    fixture `trained`, because a worker that needs it while another one trains has to wait.
+    """
     groups = {}
     for item in items:
         groups.setdefault(group_of(item.nodeid), []).append(item)
     first = [group for group in groups if group.startswith("tests/system/")]
+    first += [group for group in groups if VARIANT.match(group)]
     order = [*first, *(group for group in groups if group not in first)]
     items[:] = [item for group in order for item in groups[group]]
 

@@ -1,5 +1,6 @@
 """The entry point: standard streams, one-sentence errors, exit codes."""
 
+import gc
 import io
 import os
 import sys
@@ -27,6 +28,7 @@ def main() -> None:
         try:
             _open_streams()
             _prepare_tensorflow()
+            _collect_rarely()
             _write_utf8()
             if conflict := describe_conflict():
                 print(f"warning: {conflict}", file=sys.stderr)
@@ -124,3 +126,11 @@ def _prepare_tensorflow() -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     limit_threads(os.environ)
     hide_start_messages(os.environ)
+
+
+def _collect_rarely() -> None:
+    """Collect garbage after 20,000 new objects; Python's default is 700 or 2,000.
+
+    TensorFlow creates 400,000 objects that are never garbage. Its import takes a seventh less time.
+    """
+    gc.set_threshold(20_000)

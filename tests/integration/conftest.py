@@ -42,7 +42,7 @@ def trained(build):
 
 @pytest.fixture
 def eagerly(monkeypatch):
-    """Train without a graph; see `runs.train_eagerly`."""
+    """Train and search without graphs; see `runs.train_eagerly`."""
     train_eagerly(monkeypatch)
 
 

@@ -84,7 +84,7 @@ def test_the_measured_confidence_is_stored_and_used(run, trained, translator, tm
 
 @pytest.mark.parametrize("kind", ["folder", "with", "ensemble"])
 def test_a_printed_threshold_accepts_the_same_outputs_in_translate(
-    kind, run, measured, trained, tmp_path
+    kind, run, eagerly, measured, trained, tmp_path
 ):
     model, options = trained, ()
     if kind == "with":

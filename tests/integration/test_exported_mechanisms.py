@@ -41,7 +41,7 @@ def translator(request):
     return made
 
 
-def test_a_device_returns_the_translators_beams(translator, tmp_path, monkeypatch):
+def test_a_device_returns_the_translators_beams(translator, eagerly, tmp_path, monkeypatch):
     trace = tflite.trace_graphs
     monkeypatch.setattr(tflite, "trace_graphs", lambda *given: {"beam": trace(*given)["beam"]})
     monkeypatch.setattr(device, "SIGNATURES", ("beam",))

@@ -11,7 +11,13 @@ from variants import TEXTS
 
 from keras_attention import InputError
 from keras_attention.export.graphs import model_functions
-from keras_attention.export.onnx import ENCODE_FILE, SEARCH_FILE, STEP_FILE, export_onnx
+from keras_attention.export.onnx import (
+    CATCH_ERRORS,
+    ENCODE_FILE,
+    SEARCH_FILE,
+    STEP_FILE,
+    export_onnx,
+)
 from keras_attention.translation.codec import TextCodec
 
 # Use one variant for each kind of decoder state, and a beam search with constraints. The graphs
@@ -88,3 +94,4 @@ def test_a_missing_converter_is_reported(variant, tmp_path, monkeypatch):
 
 def test_the_converter_does_not_change_the_environment(folder):
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "2"  # the value set in tests/conftest.py
+    assert CATCH_ERRORS not in os.environ

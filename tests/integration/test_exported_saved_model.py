@@ -172,8 +172,12 @@ def test_tokenize_and_detokenize_agree_with_the_tokenizers(variant, signatures):
     assert [text.decode() for text in texts] == [*(target.decode(row) for row in rows), ""]
 
 
-def test_the_variants_include_replaced_unknown_tokens():
-    words = VARIANTS["words"]()
+@pytest.fixture(scope="module")
+def words():
+    return VARIANTS["words"]()
+
+
+def test_the_variants_include_replaced_unknown_tokens(words):
     generated = {token for found in words(TEXTS) for token in found.tokens}
     assert {"שלום", "emoji"} <= generated - set(words.codec.target.vocabulary.tokens)
 
@@ -324,14 +328,13 @@ def test_an_export_frees_its_graphs(tmp_path):
 
 
 @pytest.mark.parametrize("compute", ["mixed_float16", "mixed_bfloat16"])
-def test_an_export_computes_in_16_bits_if_requested(compute, tmp_path):
-    variant = VARIANTS["words"]()
-    folder = export_saved_model(variant, tmp_path, compute=compute)
+def test_an_export_computes_in_16_bits_if_requested(compute, words, tmp_path):
+    folder = export_saved_model(words, tmp_path, compute=compute)
     loaded = SavedModelTranslator.load(folder)
     assert loaded.manifest["compute"] == compute
     encode = loaded._signatures["encode"]
     assert encode.structured_outputs["values"].dtype.name == compute.removeprefix("mixed_")
-    pairs = list(zip(loaded(TEXTS), variant(TEXTS), strict=True))
+    pairs = list(zip(loaded(TEXTS), words(TEXTS), strict=True))
     equal = [(one, other) for one, other in pairs if one.text == other.text]
     assert len(equal) > len(pairs) / 2
     for one, other in equal:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from xla_flags import quick_compilation
+
 from keras_attention import Translator
 
 PROGRAM = Path(sys.executable).with_name("keras-attention")
@@ -16,6 +18,7 @@ def test_a_model_that_jax_trained_translates_on_tensorflow(tmp_path):
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
     for name in ("PYTHONPATH", "XLA_FLAGS"):  # tests/conftest.py sets these for TensorFlow
         environment.pop(name, None)
+    environment |= quick_compilation("jaxlib")
     done = subprocess.run(
         [PROGRAM, "train", "copy", *settings, "--output", tmp_path / "model"],
         env=environment,

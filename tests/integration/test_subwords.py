@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import zipfile
+from functools import cache
 
 import numpy as np
 import pytest
@@ -102,6 +103,12 @@ def folder(name, build):
     return exported(name, build)
 
 
+@pytest.fixture(scope="module")
+def load(build):
+    """Return a function that loads the SavedModel of a variant once."""
+    return cache(lambda name: SavedModelTranslator.load(exported(name, build) / "1"))
+
+
 on_one = pytest.mark.parametrize("name", ["joint bpe"], indirect=True, scope="module")
 of_each_kind = pytest.mark.parametrize(
     "name", ["joint bpe", "unigram to letters"], indirect=True, scope="module"
@@ -118,8 +125,8 @@ def test_a_saved_model_is_loaded_with_the_same_results(translator, folder):
     assert_same(loaded(lines()), translator(lines()))
 
 
-def test_the_saved_model_returns_the_same_translations(translator, folder):
-    assert_same(SavedModelTranslator.load(folder / "1")(lines()), translator(lines()))
+def test_the_saved_model_returns_the_same_translations(name, translator, load):
+    assert_same(load(name)(lines()), translator(lines()))
 
 
 def test_the_tflite_file_returns_the_same_translations(translator, folder):
@@ -140,11 +147,10 @@ def test_verify_agrees(translator, folder):
     assert sum(counts) == 2 * 2 * len(lines)  # these counts advance a progress bar
 
 
-def test_each_side_and_each_model_keeps_its_own_subwords(build):
+def test_each_side_and_each_model_keeps_its_own_subwords(load):
     """Without names, the BPE model that is loaded last would replace all others (text#1304)."""
     texts, names = lines(), ("bpe of each side", "joint bpe")
-    folders = [exported(name, build) / "1" for name in names]
-    loaded = [tf.saved_model.load(str(folder)).signatures for folder in folders]
+    loaded = [load(name)._signatures for name in names]
     for signatures, name in zip(loaded, names, strict=True):
         translator = make_translator(make_pairs(), **VARIANTS[name])
         found = signatures["score"](source=tf.constant(texts), target=tf.constant(texts))

@@ -1,6 +1,7 @@
 """A mixin that saves a layer's constructor arguments and rebuilds the layer from them."""
 
 import inspect
+from functools import cache
 from typing import Any
 
 import keras
@@ -30,8 +31,9 @@ class Configured:
     def get_config(self) -> dict[str, Any]:
         """Return the constructor arguments of this layer."""
         config: dict[str, Any] = super().get_config()  # type: ignore[misc]
-        for cls in (cls for cls in reversed(type(self).__mro__) if issubclass(cls, Configured)):
-            for name in _arguments(cls):
+        bases: list[Any] = [base for base in type(self).__mro__ if issubclass(base, Configured)]
+        for base in reversed(bases):
+            for name in _arguments(base):
                 if hasattr(self, name):
                     config[name] = keras.saving.serialize_keras_object(getattr(self, name))
         return config
@@ -42,10 +44,11 @@ class Configured:
         return cls(**{name: _deserialized(value) for name, value in config.items()})
 
 
-def _arguments(cls: Any) -> list[str]:
+@cache  # a signature never changes, and reading it takes long
+def _arguments(cls: Any) -> tuple[str, ...]:
     """Return the names of the arguments of a class's own constructor."""
     names = inspect.signature(cls.__init__).parameters
-    return [name for name in names if name not in ("self", "args", "kwargs")]
+    return tuple(name for name in names if name not in ("self", "args", "kwargs"))
 
 
 def _deserialized(value: Any) -> Any:

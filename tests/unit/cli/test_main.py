@@ -43,6 +43,10 @@ def test_an_error_on_a_full_disk_names_the_file():
     assert code == 2 and message.startswith("error: metrics.csv: ") and message.count("\n") == 1
 
 
+def test_garbage_is_collected_rarely():
+    assert ran("import gc; assert gc.get_threshold()[0] == 20_000") == (0, "")
+
+
 def test_other_errors_keep_their_traceback():
     code, message = ran("raise TypeError('ours')")
     assert code == 1 and "Traceback" in message
