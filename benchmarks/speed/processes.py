@@ -3,14 +3,16 @@
 python benchmarks/speed/processes.py
 
 Every process has one core. A step trains on the same batch of 64 pairs of 20 tokens a side,
-whole in one process or half in each of two. The script also times the sum of the gradients over
-the processes (an all-reduce) by itself. From both follows an estimate for more hosts:
+whole in one process or half in each of two. Half a batch takes more than half of the time, because
+every process updates all weights; a third run, of one process on half a batch, measures that. The
+script also times the sum of the gradients over the processes (an all-reduce) by itself. From these
+follows an estimate for n hosts:
 
-    step(n) = compute / n + 2 * (n - 1) / n * bytes / bandwidth
+    step(n) = fixed + divided / n + 2 * (n - 1) / n * bytes / bandwidth
 
-where compute is the time of a step in one process, and a ring all-reduce sends and receives
-2 * (n - 1) / n times the bytes of all gradients, 4 per parameter. The estimate leaves out latency,
-and assumes that a part of a batch takes its share of the time.
+where fixed + divided is the time of a step in one process, and fixed + divided / 2 that on half a
+batch. A ring all-reduce sends and receives 2 * (n - 1) / n times the bytes of all gradients, 4 for
+each parameter. The estimate leaves out latency.
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ def child(options: argparse.Namespace) -> None:
         vocabulary, vocabulary, units=units, embedding=embedding, attention=LuongAttention()
     )
     model.compile("adam", loss=MaskedCrossentropy())
-    ids = np.random.default_rng(0).integers(4, vocabulary, (BATCH, LENGTH), "int32")
+    ids = np.random.default_rng(0).integers(4, vocabulary, (options.batch, LENGTH), "int32")
     shifted = np.pad(ids, ((0, 0), (1, 0)), constant_values=1)[:, :-1]
     batches = own_rows(tf.data.Dataset.from_tensors(((ids, shifted), ids))).cache().repeat()
     ends: list[float] = []
@@ -87,7 +89,9 @@ def sum_times(parameters: int, options: argparse.Namespace) -> list[float]:
     return times
 
 
-def train(units: str, processes: int, options: argparse.Namespace) -> dict[str, Any]:
+def train(
+    units: str, processes: int, options: argparse.Namespace, *, batch: int = BATCH
+) -> dict[str, Any]:
     """Return the times that the first of the processes prints."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
@@ -102,7 +106,8 @@ def train(units: str, processes: int, options: argparse.Namespace) -> dict[str, 
     started = []
     for number in range(processes):
         words = [sys.executable, __file__, "--child", str(number), "--address", address]
-        words += ["--units", units, "--steps", str(options.steps), "--rounds", str(options.rounds)]
+        words += ["--units", units, "--batch", str(batch)]
+        words += ["--steps", str(options.steps), "--rounds", str(options.rounds)]
         process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment)
         os.sched_setaffinity(process.pid, CORES[number : number + 1])
         started.append(process)
@@ -115,7 +120,9 @@ def train(units: str, processes: int, options: argparse.Namespace) -> dict[str, 
 def compare(units: str, options: argparse.Namespace) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the measurements with a model, and the estimates for more hosts."""
     one, two = (train(units, count, options) for count in (1, 2))
+    half = statistics.median(train(units, 1, options, batch=BATCH // 2)["steps"])
     step = {1: statistics.median(one["steps"]), 2: statistics.median(two["steps"])}
+    fixed = max(0.0, 2 * half - step[1])
     tokens, added = 2 * BATCH * LENGTH, statistics.median(two["sums"])
     size = 4 * one["parameters"]
     measured = {
@@ -126,14 +133,15 @@ def compare(units: str, options: argparse.Namespace) -> tuple[dict[str, Any], li
         "2 over 1": step[1] / step[2],
         "all-reduce ms": 1e3 * added,
         "all-reduce MB/s": size / added / 1e6,
-        "share of the step": added / step[2],
+        "all-reduce, share of the step": added / step[2],
+        "not divided, share of the step": fixed / step[1],
     }
     estimates = []
     for network, bandwidth in NETWORKS.items():
         row: dict[str, Any] = {"units": units, "network": network}
         for hosts in HOSTS:
-            longer = step[1] / hosts + 2 * (hosts - 1) / hosts * size / bandwidth
-            row[f"{hosts} hosts"] = step[1] / longer
+            sums = 2 * (hosts - 1) / hosts * size / bandwidth
+            row[f"{hosts} hosts"] = step[1] / (fixed + (step[1] - fixed) / hosts + sums)
         estimates.append(row)
     return measured, estimates
 
@@ -148,6 +156,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="JSON file; default benchmarks/results/")
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--address", help=argparse.SUPPRESS)
+    parser.add_argument("--batch", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child is not None:
         options.units = options.units[0]
