@@ -190,8 +190,8 @@ def copy_for_inference(model: keras.Model, *, dtype: str | None = None) -> keras
 
     Args:
         model: the model.
-        dtype: the policy of the copy. Default: the policy of the model, but float32 for a model
-            trained in mixed precision.
+        dtype: the policy of all layers of the copy. Default: the policies of the model, but float32
+            for a model trained in mixed precision.
     """
     config = model.get_config()
     config.pop("preprocessor", None)
@@ -206,12 +206,12 @@ def copy_for_inference(model: keras.Model, *, dtype: str | None = None) -> keras
 
 
 def _parts(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the config of a model, and the configs of the mechanism and custom layers in it."""
+    """Yield the config of a model, and the configs of all layers in it, such as the `content`."""
     yield config
-    for name in ("attention", "encoder", "decoder"):
-        part = config.get(name)
-        if isinstance(part, dict):
-            yield from _parts(part["config"])
+    for value in config.values():
+        for part in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(part, dict) and isinstance(part.get("config"), dict):
+                yield from _parts(part["config"])
 
 
 def build_model(model: Seq2Seq | Ensemble) -> None:
@@ -227,8 +227,8 @@ def build_model(model: Seq2Seq | Ensemble) -> None:
 
 
 def is_narrow(model: keras.Model) -> bool:
-    """Return whether a model computes in 16 bits."""
-    return model.compute_dtype in ("float16", "bfloat16")
+    """Return whether a model, or a layer in it, computes in 16 bits."""
+    return any(layer.compute_dtype in ("float16", "bfloat16") for layer in model._flatten_layers())
 
 
 def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
