@@ -118,10 +118,7 @@ def beam_search(
         if constraints is None:
             candidates = best_candidates(logits, shape)
         else:
-            plain, adjusted = constrain(
-                constraints, logits, t, rows.generated, rows.prefix, rows.node
-            )
-            candidates = _constrained(constraints, plain, adjusted, rows.node, shape)
+            candidates = _constrained(constraints, logits, t, rows, shape)
         alignment = _by_beam(ops.cast(alignment, "float32"), beam_width)
         ranking = rules._replace(mask=memory.mask[:, None], **live.per_source)
         beams, parents = best_continuations(beams, candidates, alignment, ranking)
@@ -164,13 +161,23 @@ def beam_search(
 
 
 def _constrained(
-    constraints: Constraints, plain: Tensor, adjusted: Tensor, node: Tensor, shape: Any
+    constraints: Constraints, logits: Tensor, t: Tensor, rows: _Live, shape: Any
 ) -> Candidates:
-    """Return the candidates under constraints; for the arguments see `best_adjusted`."""
-    automaton, terms = constraints.automaton, constraints.terms
+    """Return the candidates `[B, K, C]` under constraints.
+
+    Args:
+        constraints: the constraints.
+        logits: `[B * K, V]`.
+        t: the step, counted from 0.
+        rows: the tensors of the step, with one row per hypothesis.
+        shape: `(B, K)`.
+    """
+    automaton, terms, node = constraints.automaton, constraints.terms, rows.node
+    now = logits, t, rows.generated, rows.prefix, node
     if automaton is None or terms is None:
-        return best_adjusted(plain, adjusted, shape)
+        return best_adjusted(*constrain(constraints, *now), shape)
     advancing = advancing_tokens(automaton, terms, node)
+    plain, adjusted = constrain(constraints, *now, advancing)
     candidates = banked_candidates(plain, adjusted, advancing, shape)
     count = candidates.tokens.shape[2]
     after = constraints.follow(ops.repeat(node, count), ops.reshape(candidates.tokens, (-1,)))

@@ -247,12 +247,21 @@ def _sum_continuations(
     """
     gains = _gains(candidates.plain, finished)
     scores = ops.expand_dims(beams.scores, -1) + gains
-    possible = ops.reshape(choosable(flat(gains), flat(scores) > IMPOSSIBLE / 2), ops.shape(gains))
+    possible = _choosable(gains, scores)
+    if not _absent(candidates.banks):  # the second half of the candidates advances terms
+        advancing = ops.arange(gains.shape[2]) >= gains.shape[2] // 2
+        among = _choosable(gains, ops.where(advancing, scores, IMPOSSIBLE))
+        possible = ops.logical_or(possible, among)
     scores = ops.where(possible, scores, IMPOSSIBLE)
     if _absent(beams.adjusted):
         return scores, scores
     sums = ops.expand_dims(beams.adjusted, -1) + _gains(candidates.adjusted, finished)
     return scores, ops.where(possible, sums, IMPOSSIBLE)
+
+
+def _choosable(gains: Tensor, scores: Tensor) -> Tensor:
+    """Return which continuations of a source the search may choose, `[B, K, C]`."""
+    return ops.reshape(choosable(flat(gains), flat(scores) > IMPOSSIBLE / 2), ops.shape(gains))
 
 
 def _gains(gains: Tensor, finished: Tensor) -> Tensor:

@@ -165,6 +165,7 @@ def constrain(
     generated: Tensor,
     prefix: Tensor,
     node: Tensor = (),
+    advancing: Tensor = (),
 ) -> tuple[Tensor, Tensor]:
     """Return the log-probabilities `[N, V]` to add to scores, and those to rank by.
 
@@ -175,12 +176,17 @@ def constrain(
         generated: the tokens so far, as for `Constraints`.
         prefix: the rows of `carried_prefix` for these hypotheses.
         node: the node of each hypothesis in the automaton `[N]`, or `()` without one.
+        advancing: which tokens bring a hypothesis closer to its terms `[N, V]`, or `()` without
+            terms. They stay possible if a sparse output gives all of them the probability 0.
     """
     log_probs, allowed = log_probabilities(logits)
     adjusted = allowed
     if constraints is not None:
         adjusted = constraints.with_prefix(prefix)(log_probs, allowed, t, generated, node)
     possible = choosable(log_probs, adjusted > IMPOSSIBLE / 2)
+    if not isinstance(advancing, tuple):
+        among = ops.logical_and(advancing, adjusted > IMPOSSIBLE / 2)
+        possible = ops.logical_or(possible, choosable(log_probs, among))
     plain, adjusted = (ops.where(possible, x, IMPOSSIBLE) for x in (log_probs, adjusted))
     return plain, adjusted
 

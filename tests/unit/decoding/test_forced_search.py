@@ -13,6 +13,7 @@ from keras_attention import search
 from keras_attention.decoding.automata.automaton import Automaton
 from keras_attention.decoding.automata.term_automaton import ForcedTerms, make_term_automaton
 from keras_attention.errors import OptionError
+from keras_attention.ops.sparse_outputs import sparse_log_probabilities
 from keras_attention.special_tokens import END_ID
 
 TERMS = [((A,), (B,)), ((AB,),), ((CA,),)]  # for each source
@@ -81,6 +82,20 @@ def test_a_beam_of_banks_finds_almost_the_best_output(expected):
             best = max(score(model, row, each) for each in allowed)
             lost.append(best - hypotheses.scores[row, 0])
     assert min(lost) > -1e-4 and np.mean(lost) < 0.2
+
+
+def test_a_term_to_which_a_sparse_output_gives_no_probability_may_stand_anywhere():
+    """If it could only be written after the likely tokens, a beam would find 5 of the 12 best."""
+    terms, lost = [((A,),)] * len(SOURCE), []
+    for seed in range(4):
+        model = TableModel(seed)
+        model.logits[:, A.ids[0]] = -50.0
+        model.logits = to_numpy(sparse_log_probabilities(model.logits, "sparsemax"))
+        hypotheses = run(model, terms, 6)
+        for row, own in enumerate(terms):
+            best = max(score(model, row, each) for each in outputs(own))
+            lost.append(best - hypotheses.scores[row, 0])
+    assert min(lost) > -1e-3 and sum(each < 1e-3 for each in lost) >= 10
 
 
 def test_a_prefix_counts_as_part_of_the_output():
