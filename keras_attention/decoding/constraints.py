@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from keras_attention.decoding.automata.automaton import FIRST, Automaton
@@ -134,6 +135,28 @@ def check_forced(options: SearchOptions) -> None:
     if options.groups > 1:
         raise OptionError("groups", "must be 1 to force {terms}", groups=options.groups)
     _check_no_minimum(options, "to force {terms}")
+
+
+def check_term_tables(
+    options: SearchOptions, automaton: Automaton | None, terms: ForcedTerms, rows: int | None
+) -> None:
+    """Check that the tables of forced terms belong together and to a batch of `rows` sources.
+
+    Raises:
+        OptionError: if they do not, or if terms do not fit into `max_length`.
+    """
+    if automaton is None:
+        rule = "requires the {automaton} that `make_term_automaton` returns with it"
+        raise OptionError("terms", rule, automaton=None)
+    count = terms.starts.shape[0]
+    if None not in (count, rows) and count != rows:
+        rule = f"must have the terms of each of the {rows} sources"
+        raise OptionError("terms", rule, terms=f"those of {count}")
+    if isinstance(terms.starts, np.ndarray):  # tensors in a graph were checked before
+        needed = max(automaton.shortest_from(start) for start in set(terms.starts.tolist()))
+        if needed > options.max_length:
+            rule = f"must be at least {needed}, the length of the shortest output with its {{terms}}"
+            raise OptionError("max_length", rule, max_length=options.max_length)
 
 
 def _check_no_minimum(options: SearchOptions, when: str) -> None:

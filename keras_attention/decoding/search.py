@@ -10,7 +10,12 @@ from keras import ops
 from keras_attention.decoding.automata.automaton import Automaton
 from keras_attention.decoding.automata.term_automaton import ForcedTerms
 from keras_attention.decoding.beam_search import beam_search
-from keras_attention.decoding.constraints import check_forced, check_limited, make_constraints
+from keras_attention.decoding.constraints import (
+    check_forced,
+    check_limited,
+    check_term_tables,
+    make_constraints,
+)
 from keras_attention.decoding.greedy import greedy_search
 from keras_attention.decoding.hypotheses import Hypotheses, Tensor
 from keras_attention.decoding.options import SearchOptions
@@ -49,9 +54,9 @@ def search(
             `make_automaton`. Every output is one of them, complete within `max_length`. If none of
             them begins with the prefix, there is no hypothesis. None allows all outputs.
         terms: the terms that the outputs of each source must contain, from `make_term_automaton`,
-            which also returns their `automaton`. They require beam search without groups. A source
-            may get fewer than `beam_width` hypotheses, because its search ends when no other one
-            can outrank the best.
+            which also returns their `automaton`; pass both. They require beam search without
+            groups. A source may get fewer than `beam_width` hypotheses, because its search ends
+            when no other one can outrank the best.
         **overrides: fields of `SearchOptions` that replace the fields of `options`.
 
     Returns:
@@ -88,6 +93,7 @@ def search(
             check_ids(prefix, sizes[1], "prefix", "target_vocabulary_size")
     if terms is not None:
         check_forced(options)
+        check_term_tables(options, automaton, terms, source.shape[0])
     elif automaton is not None and isinstance(automaton.edges, np.ndarray):
         check_limited(options, automaton)  # tensors in a graph were checked before
     memory, state = model.encode(source)

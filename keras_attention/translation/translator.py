@@ -554,7 +554,8 @@ class Translator:
         grouping = None
         if forced:
             find = partial(forced.find_until_refused, max_length=options.max_length, prefix=prefix)
-            grouping = Grouping(find, forced.batches)
+            cut = partial(forced.batches, beam_width=options.beam_width)
+            grouping = Grouping(find, cut)
 
         def translate(batch: Sequence[EncodedText]) -> list[Translation]:
             padded = pad([each.ids for each in batch])

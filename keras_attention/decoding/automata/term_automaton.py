@@ -158,7 +158,12 @@ def most_edges(sets: Iterable[Terms]) -> int:
     different = set(sets)
     nodes = (2 ** len(each) * (2 + sum(len(form.ids) for form in _forms_of(each)))
              for each in different)  # fmt: skip
-    return sum(nodes) * (1 + _KINDS + len(tokens_of(different)))
+    return sum(nodes) * most_edges_of_node(different)
+
+
+def most_edges_of_node(sets: Iterable[Terms]) -> int:
+    """Return an upper limit on the edges of one node of the automaton of some sets of terms."""
+    return 1 + _KINDS + len(tokens_of(sets))
 
 
 def _forms_of(terms: Terms) -> list[Form]:

@@ -17,10 +17,12 @@ from keras_attention.decoding.automata.term_automaton import (
     Terms,
     make_term_automaton,
     most_edges,
+    most_edges_of_node,
 )
 from keras_attention.errors import OptionError, TextError, encode_text
 from keras_attention.special_tokens import UNKNOWN
 from keras_attention.text.batched_texts import Cut
+from keras_attention.text.padded_batches import BATCH_NUMBERS
 from keras_attention.text.subword_tokenizer import even_spaces
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation.outputs.output_rule import known_ids
@@ -168,19 +170,20 @@ class TermRule:
         return found, None
 
     def batches(
-        self, order: Sequence[int], terms: Sequence[Terms], cut: Cut
+        self, order: Sequence[int], terms: Sequence[Terms], cut: Cut, *, beam_width: int = 2
     ) -> Iterator[list[int]]:
         """Yield batches of sources; those without terms are not mixed with the others.
 
         Args:
             order: the places of the sources.
             terms: the terms of each source.
-            cut: splits places into batches. Batches are split further if their automaton would be
-                too large.
+            cut: splits places into batches. Batches are split further if their automaton, or what
+                a step of the search reads of it, would be too large.
+            beam_width: number of hypotheses per source.
         """
         yield from cut([place for place in order if not terms[place]])
         for places in cut([place for place in order if terms[place]]):
-            yield from _split(places, terms)
+            yield from _split(places, terms, beam_width)
 
     def tables(self, terms: Sequence[Terms], beam_width: int) -> dict[str, Any]:
         """Return the arguments `automaton` and `terms` of the search of a batch.
@@ -241,13 +244,20 @@ def _without_star(text: str) -> tuple[str, bool]:
     return term.removesuffix(_ANY).rstrip(), term.endswith(_ANY)
 
 
-def _split(places: list[int], terms: Sequence[Terms]) -> Iterator[list[int]]:
-    if len(places) == 1 or most_edges(terms[place] for place in places) <= _EDGES_TOGETHER:
+def _split(places: list[int], terms: Sequence[Terms], beam_width: int) -> Iterator[list[int]]:
+    if len(places) == 1 or _is_small([terms[place] for place in places], beam_width):
         yield places
         return
     half = len(places) // 2
-    yield from _split(places[:half], terms)
-    yield from _split(places[half:], terms)
+    yield from _split(places[:half], terms, beam_width)
+    yield from _split(places[half:], terms, beam_width)
+
+
+def _is_small(terms: Sequence[Terms], beam_width: int) -> bool:
+    """Return whether a search can take sources with these terms together."""
+    # A step reads the edges of the nodes of 2 K candidates of each of K hypotheses.
+    edges_read = len(terms) * 2 * beam_width**2 * most_edges_of_node(terms)
+    return most_edges(terms) <= _EDGES_TOGETHER and 3 * edges_read <= BATCH_NUMBERS
 
 
 def _word_borders(tokenizer: Tokenizer) -> Borders:

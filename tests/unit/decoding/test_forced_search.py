@@ -150,3 +150,15 @@ def test_a_graph_that_drops_ended_sources_gives_the_same_results():
 def test_options_that_cannot_force_terms_are_refused(options, message):
     with pytest.raises(OptionError, match=message):
         run(TableModel(0), TERMS, **{"beam_width": 3, **options})
+
+
+def test_tables_of_terms_that_do_not_belong_to_the_search_are_refused():
+    automaton, forced = make_term_automaton(TERMS, BORDERS, 3)
+    one = forced._replace(starts=forced.starts[:1])
+    for tables, length, message in [
+        ({"terms": forced}, STEPS, "`terms` requires the `automaton`"),
+        ({"terms": one, "automaton": automaton}, STEPS, "of the 3 sources. Received: terms=those"),
+        ({"terms": forced, "automaton": automaton}, 2, "`max_length` must be at least 3"),
+    ]:
+        with pytest.raises(OptionError, match=message):
+            search(TableModel(0), SOURCE, max_length=length, beam_width=3, **tables)

@@ -121,3 +121,15 @@ def test_a_batch_is_split_if_its_automaton_would_be_too_large(monkeypatch):
     needed = [terms.of(text) for text in ["a b c é", "a", "b", "c"]]
     batches = list(terms.batches([0, 1, 2, 3], needed, lambda places: [list(places)]))
     assert batches[0] == [] and [0] in batches and len(batches) == 4
+
+
+def test_a_batch_is_split_if_a_wide_beam_would_read_too_many_edges_in_a_step():
+    terms = rule({"a": "a", "b": "b"})
+    needed = [terms.of(text) for text in "abab"]
+
+    def batches(width):
+        places = range(len(needed))
+        return len([*terms.batches(places, needed, lambda each: [list(each)], beam_width=width)])
+
+    assert batches(100) == 2  # with that of the sources without terms
+    assert batches(2000) > 2
