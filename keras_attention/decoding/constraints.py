@@ -128,7 +128,8 @@ def check_forced(options: SearchOptions) -> None:
         OptionError: if they do not.
     """
     if options.sample:
-        raise OptionError("sample", "must be False to force {terms}", sample=True)
+        rule = "requires beam search and cannot be combined with {sample}"
+        raise OptionError("terms", rule, sample=True)
     if options.beam_width < 2:
         rule = "must be at least 2 to force {terms}; 5 or more is better"
         raise OptionError("beam_width", rule, beam_width=options.beam_width)

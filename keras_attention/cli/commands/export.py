@@ -141,6 +141,8 @@ def export(
     from keras_attention.translation.folders.model_paths import check_model_path
 
     check_model_path(model)
+    if web:
+        _check_page(web, allowed, pattern, tflite_batch)
     page = PageOptions(example or (), runtime, fetch_runtime)
     check_page_options(page, web)
     if model.suffix == ".tflite":
@@ -158,7 +160,7 @@ def export(
     check_choice(tflite)
     if tflite == "float32" and is_given(context, "lines"):
         raise InputError(
-            "--lines requires --tflite with a precision other than float32, which is not measured. "
+            "--lines requires --tflite with a precision other than float32; float32 is not measured. "
             f"Received: --lines {lines} with --tflite float32."
         )
     check_compute(compute)
@@ -167,16 +169,6 @@ def export(
     if serving:
         checked_name(model)
     limit = read_limit(allowed, pattern)
-    if limit and web:
-        raise InputError(
-            "--web cannot be combined with --allowed or --pattern, because the page would not obey "
-            f"the limit. Received: --web {web} with --{next(iter(limit))}."
-        )
-    if tflite_batch > 1 and web:
-        raise InputError(
-            "--web cannot be combined with --tflite-batch, because LiteRT.js refuses files with "
-            f"inputs of any length. Received: --web {web} with --tflite-batch {tflite_batch}."
-        )
     translator = Translator.load(model)
     if web:
         page.check_model(translator.codec, str(model))
@@ -207,6 +199,24 @@ def export(
     for path in paths:
         print(f"Wrote {path}")
     _print_operators(paths[0])
+
+
+def _check_page(web: Path, allowed: Path | None, pattern: str | None, tflite_batch: int) -> None:
+    """Check that a web page can run the TFLite file that will be written.
+
+    Raises:
+        InputError: if it cannot.
+    """
+    if not (allowed is pattern is None):
+        raise InputError(
+            "--web cannot be combined with --allowed or --pattern, because the page would not obey "
+            f"the limit. Received: --web {web} with {'--allowed' if allowed else '--pattern'}."
+        )
+    if tflite_batch > 1:
+        raise InputError(
+            "--web cannot be combined with --tflite-batch, because LiteRT.js refuses files with "
+            f"inputs of any length. Received: --web {web} with --tflite-batch {tflite_batch}."
+        )
 
 
 def _only_page(context: typer.Context, model: Path, web: Path | None) -> Path:

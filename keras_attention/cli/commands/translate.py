@@ -42,7 +42,11 @@ _BULK = "Long files"
 _MOST_WORKERS = 256
 _RANKING = ("length_penalty", "coverage_penalty")
 """The search options that only rank the hypotheses of a beam."""
-_INEFFECTIVE = {"sample": _RANKING, "stream": _RANKING, "as_json": ("scores", "alignments")}
+_INEFFECTIVE = {
+    "sample": _RANKING,
+    "stream": _RANKING,
+    "as_json": ("scores", "alignments", "threshold", "words"),
+}
 """For a parameter, those that have no effect with it."""
 
 

@@ -141,7 +141,7 @@ def test_a_graph_that_drops_ended_sources_gives_the_same_results():
     "options, message",
     [
         ({"beam_width": 1}, "`beam_width` must be at least 2 to force `terms`"),
-        ({"sample": True}, "`sample` must be False to force `terms`"),
+        ({"sample": True}, "`terms` requires beam search and cannot be combined with `sample`"),
         ({"beam_width": 4, "groups": 2}, "`groups` must be 1 to force `terms`"),
         ({"min_length": 3}, "`min_length` must be at most 1 to force `terms`"),
         ({"no_repeat_ngram": 2}, "`no_repeat_ngram` must be 0 to force `terms`"),

@@ -12,18 +12,24 @@ INEFFECTIVE = {
     "translate m --stream --coverage-penalty 1": "--coverage-penalty has no effect with --stream",
     "translate m --json --alignments": "--alignments has no effect with --json; leave one of them",
     "translate m --scores --json": "--scores has no effect with --json",
+    "translate m --json --words": "--words has no effect with --json; leave one of them out",
+    "translate m --json --threshold 0.5": "--threshold has no effect with --json",
     "translate m --stream --batch-size 8": "cannot be combined with --batch-size",
     "train copy --show --overwrite": "--overwrite has no effect with --show",
     "train copy --show --seeds 2": "--seeds has no effect with --show",
     "compare copy --show --jobs 2": "--jobs has no effect with --show",
     "evaluate m --format csv": "--format requires a file of pairs. Received: --format csv alone.",
     "align m --format csv": "--format requires a file of pairs. Received: --format csv alone.",
+    "export m --tflite-batch 4 --web p": "--web cannot be combined with --tflite-batch",
+    "export m --pattern a --web p": "--web cannot be combined with --allowed or --pattern",
     "export m --lines 9": "--lines requires --tflite with a precision other than float32",
 }
 
 
 @pytest.mark.parametrize("command", INEFFECTIVE)
-def test_an_option_without_effect_is_refused(command):
+def test_an_option_without_effect_is_refused(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m").mkdir()
     error = CliRunner().invoke(app, command.split()).exception
     assert isinstance(error, InputError) and INEFFECTIVE[command] in str(error)
 
