@@ -9,7 +9,7 @@ from typing import Any
 
 from keras_attention.cli.imports import lean_imports
 from keras_attention.cli.output_limit import named_lines
-from keras_attention.cli.search_options import option_of
+from keras_attention.cli.search_options import RANKING, option_of
 from keras_attention.decoding.options import ServedOptions
 from keras_attention.errors import InputError, OptionError, TextError
 from keras_attention.translation.folders.model_paths import check_model_path
@@ -61,7 +61,7 @@ def open_numbered(
         nbest: number of hypotheses to return.
         batch_size: largest number of sources in a batch; an export uses the size stored in it.
         replace_unknown: whether source words replace `<unk>`; see `TextCodec`.
-        whole_vocabulary: whether to ignore the model's short list, as exports always do.
+        whole_vocabulary: whether to ignore a model's short list; exports have none.
         max_tokens: largest number of tokens of a text. Default: the translator's limit.
         any_length: whether to remove a model's limit on tokens; an export keeps its limit.
         features: values of source features by name, for texts that do not carry them.
@@ -87,6 +87,11 @@ def open_numbered(
             f"{path}: --max-tokens requires the model's folder; the limit of an export is fixed "
             f"when it is written. Received: --max-tokens {max_tokens}."
         )
+    if exports and whole_vocabulary:
+        raise InputError(
+            f"{path}: --whole-vocabulary requires the model's folder; an export always considers "
+            "all target tokens. Received: --whole-vocabulary."
+        )
     if exports:
         export = _open_export(path, search, nbest, features)
         return lambda first: export  # an export does not sample
@@ -104,7 +109,9 @@ def open_numbered(
     search = {**search, "features": features}
     with named_lines(search):
         translator.stream([], **search)  # checks the options
-    _check_nbest(nbest, search.get("beam_width", translator.codec.settings.beam_width))
+    width = search.get("beam_width", translator.codec.settings.beam_width)
+    _check_nbest(nbest, width)
+    _check_ranked(search, width)
     replaces = replace_unknown and not translator.codec.settings.replace_unknown
 
     def translate_from(first: int) -> Translate:
@@ -194,6 +201,13 @@ def _open_tflite(
 def _check_nbest(nbest: int, width: int) -> None:
     if nbest > width:
         raise OptionError("nbest", f"must not exceed the beam width, {width}", nbest=nbest)
+
+
+def _check_ranked(search: Mapping[str, Any], width: int) -> None:
+    for name in RANKING:
+        if width == 1 and search.get(name):
+            rule = "has no effect without beam search, which requires a {beam_width} of at least 2"
+            raise OptionError(name, rule, **{name: search[name], "beam_width": width})
 
 
 def evaluation_pairs(

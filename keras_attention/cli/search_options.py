@@ -23,6 +23,9 @@ SearchChoices: TypeAlias = Mapping[str, Any]
 
 NONE_GIVEN: SearchChoices = MappingProxyType({})
 
+RANKING = ("length_penalty", "coverage_penalty")
+"""The search options that only rank the hypotheses of a beam."""
+
 
 def option_of(name: str) -> str:
     """Return the command-line option of a field of `SearchOptions`, or of another argument."""

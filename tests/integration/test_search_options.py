@@ -60,6 +60,10 @@ def test_models_and_checkpoints_search_together(run, trained):
             "translate {m} --coverage-penalty -1",
             "--coverage-penalty must be a finite number of at least 0",
         ),
+        (
+            "translate {m} --length-penalty 1",
+            "--length-penalty has no effect without beam search, which requires a --beam of at",
+        ),
         ("translate {m} --sample --seed -1", "--seed must be an integer of at least 0"),
         ("translate {m} --length-penalty nan", "--length-penalty must be a finite number of at le"),
         (

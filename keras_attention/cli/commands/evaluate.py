@@ -162,7 +162,7 @@ def evaluate(
         target_tokenizer,
     )
     from keras_attention.cli.output_limit import read_limit
-    from keras_attention.cli.runtimes import evaluation_pairs, open_translator
+    from keras_attention.cli.runtimes import evaluation_pairs, is_export, open_translator
 
     report = EvaluationReport(
         metrics=metrics,
@@ -200,7 +200,8 @@ def evaluate(
             search,
             others=members if model == models[0] else (),
             replace_unknown=replace_unknown,
-            whole_vocabulary=whole_vocabulary,
+            # Exports always consider all tokens, so that a model can be compared with its export.
+            whole_vocabulary=whole_vocabulary and not (is_export(model) and len(models) > 1),
             any_length=True,
             features=carried,
         )

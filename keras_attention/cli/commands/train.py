@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from keras_attention.training.recipe.recipe import Recipe
 
 _TRAINING = (
-    *("seeds", "overwrite", "changed_data"),
+    *("output", "seeds", "resume", "overwrite", "changed_data"),
     *("distributed", "coordinator", "processes", "process"),
 )
 """Parameters that only matter in training."""

@@ -30,7 +30,7 @@ from keras_attention.cli.command_parts.given_options import (
     is_given,
 )
 from keras_attention.cli.lines import OnError
-from keras_attention.cli.search_options import NONE_GIVEN, SearchChoices, with_search_options
+from keras_attention.cli.search_options import NONE_GIVEN, RANKING, SearchChoices, with_search_options
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.errors import InputError
 
@@ -40,11 +40,9 @@ if TYPE_CHECKING:
 _OUTPUT = "Output"
 _BULK = "Long files"
 _MOST_WORKERS = 256
-_RANKING = ("length_penalty", "coverage_penalty")
-"""The search options that only rank the hypotheses of a beam."""
 _INEFFECTIVE = {
-    "sample": _RANKING,
-    "stream": _RANKING,
+    "sample": RANKING,
+    "stream": RANKING,
     "as_json": ("scores", "alignments", "threshold", "words"),
 }
 """For a parameter, those that have no effect with it."""

@@ -118,6 +118,7 @@ class TranslationJob:
             "--replace-unknown": self.replace_unknown,
             "--words": self.words,
             "--max-tokens": self.max_tokens,
+            "--whole-vocabulary": self.whole_vocabulary,
         }
         translator = open_server(
             server,

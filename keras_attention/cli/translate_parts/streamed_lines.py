@@ -68,7 +68,12 @@ def open_stream(
     for each in (path, *others):
         check_model_path(each)
     if is_export(path):
-        given = [*search, *(["with"] if others else []), *(["max_tokens"] if max_tokens else [])]
+        others_given = {
+            "with": others,
+            "max_tokens": max_tokens,
+            "whole_vocabulary": whole_vocabulary,
+        }
+        given = [*search, *(name for name, value in others_given.items() if value)]
         if refused := [name for name in given if name != "beam_width"]:
             raise InputError(
                 f"{path}: an export streams with its own settings; options of the search require "

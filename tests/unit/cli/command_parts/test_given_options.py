@@ -15,6 +15,11 @@ INEFFECTIVE = {
     "translate m --json --words": "--words has no effect with --json; leave one of them out",
     "translate m --json --threshold 0.5": "--threshold has no effect with --json",
     "translate m --stream --batch-size 8": "cannot be combined with --batch-size",
+    "translate m.tflite --whole-vocabulary": "--whole-vocabulary requires the model's folder",
+    "evaluate m.tflite --data d --whole-vocabulary": "--whole-vocabulary requires the model's",
+    "translate m.tflite --stream --whole-vocabulary": "Received: --whole-vocabulary.",
+    "train copy --show --output x": "--output has no effect with --show",
+    "train copy --show --resume": "--resume has no effect with --show",
     "train copy --show --overwrite": "--overwrite has no effect with --show",
     "train copy --show --seeds 2": "--seeds has no effect with --show",
     "compare copy --show --jobs 2": "--jobs has no effect with --show",
@@ -30,6 +35,8 @@ INEFFECTIVE = {
 def test_an_option_without_effect_is_refused(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "m").mkdir()
+    for name, text in (("m.tflite", ""), ("d", "a\tb\n")):
+        (tmp_path / name).write_text(text)
     error = CliRunner().invoke(app, command.split()).exception
     assert isinstance(error, InputError) and INEFFECTIVE[command] in str(error)
 
