@@ -469,7 +469,7 @@ class Translator:
             terms: a glossary, from each source term to the target term, or to a list of forms of
                 it. If a source contains the source term, its output contains the target term in one
                 of its forms, as the target tokenizer cuts it, at word borders. A term may end with
-                `*` if the word may go on. A list instead of a mapping contains target terms for
+                `*` if the word may continue. A list instead of a mapping contains target terms for
                 all outputs. Requires a `beam_width` of at least 2. A text may get fewer than
                 `beam_width` hypotheses.
             batch_size: largest number of sources in a batch, a positive integer. Batches of long

@@ -163,7 +163,7 @@ def evaluate(translate: Translate, pairs: Sequence[Pair]) -> Evaluation:
 
     Raises:
         InputError: if there are no pairs.
-        TextError: if a source is too long for the translator.
+        TextError: if the translator cannot use a source. It counts the pairs.
     """
     if not pairs:
         raise InputError("expected at least one pair to evaluate on. Received: none.")
@@ -171,7 +171,7 @@ def evaluate(translate: Translate, pairs: Sequence[Pair]) -> Evaluation:
     try:
         decoded = list(translate([pairs[n][0] for n in by_length]))
     except TextError as error:
-        raise error.at(by_length[error.position]) from None
+        raise TextError(error.problem, by_length[error.position], "pair") from None
     translations = dict(zip(by_length, decoded, strict=True))
     return Evaluation(
         tuple((*pair, translations[n].text) for n, pair in enumerate(pairs)),

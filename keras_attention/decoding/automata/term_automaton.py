@@ -29,7 +29,7 @@ class Form(NamedTuple):
 
     Attributes:
         ids: its target ids, at least one.
-        open_end: whether its last word may go on in the output.
+        open_end: whether its last word may continue in the output.
     """
 
     ids: tuple[int, ...]

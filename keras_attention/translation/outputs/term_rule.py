@@ -33,7 +33,7 @@ _BEFORE = "0"
 _LETTER = "a"
 
 _ANY = "*"
-"""Written after a term whose last word may go on."""
+"""Written after a term whose last word may continue."""
 
 _EDGES_TOGETHER = 1 << 20
 """Number of edges of an automaton above which a batch is split."""
@@ -95,7 +95,7 @@ def _forms_of(forms: Any) -> tuple[str, ...]:
 class TermRule:
     """The terms that the output of each source must contain.
 
-    A source contains a source term if the normalized term stands in the normalized source, between
+    A source contains a source term if the normalized term occurs in the normalized source, between
     the borders of words. Where several terms fit, the longest one counts. Its target term must then
     be in the output, in one of its forms.
 

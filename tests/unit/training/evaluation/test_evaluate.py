@@ -90,5 +90,5 @@ def test_an_error_names_the_position_of_the_source():
         raise TextError("expected less.", [len(text) for text in texts].index(9))
 
     pairs = [("a" * 9, "b"), ("a", "b"), ("aa", "b")]
-    with pytest.raises(TextError, match=r"^text 1: expected less\.$"):
+    with pytest.raises(TextError, match=r"^pair 1: expected less\.$"):
         evaluate(refuse, pairs)
