@@ -194,6 +194,7 @@ def evaluate(
     others_pairs = held_out_of is not None and not _same_run([held_out_of, *models, *members])
     if others_pairs:
         seen = set()  # the sources that the other run was trained on do not matter here
+    all_exports = all(map(is_export, models))
     translators = {
         name: open_translator(
             model,
@@ -201,7 +202,7 @@ def evaluate(
             others=members if model == models[0] else (),
             replace_unknown=replace_unknown,
             # Exports always consider all tokens, so that a model can be compared with its export.
-            whole_vocabulary=whole_vocabulary and not (is_export(model) and len(models) > 1),
+            whole_vocabulary=whole_vocabulary and (all_exports or not is_export(model)),
             any_length=True,
             features=carried,
         )
