@@ -43,7 +43,7 @@ _MOST_WORKERS = 256
 _RANKING = ("length_penalty", "coverage_penalty")
 """The search options that only rank the hypotheses of a beam."""
 _INEFFECTIVE = {"sample": _RANKING, "stream": _RANKING, "as_json": ("scores", "alignments")}
-"""For a parameter, those that have no effect with it."""
+"""For a parameter, the names of those that have no effect if it is given."""
 
 
 @with_search_options(SearchOptions)
