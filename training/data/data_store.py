@@ -20,20 +20,37 @@ from filelock import FileLock, Timeout
 
 from keras_attention._version import __version__
 from keras_attention.errors import InputError
-from keras_attention.files.artefacts import read_unchanged
-from keras_attention.files.checked_folder import CheckedFolder
+from keras_attention.files.checked_folder import CheckedFolder, Opened
 from keras_attention.files.text_files import not_writable
 from keras_attention.progress import DELAY
 
 from ..recipe.sections import DataConfig
-from .store_files import check_unchanged, origin_of, read_result, write_files, write_result
-from .stored_pairs import MEGABYTE, Pair, StoredPairs, collect_pairs, map_pairs
+from .store_files import (
+    CHARACTERS,
+    PAIRS,
+    check_unchanged,
+    origin_of,
+    read_result,
+    write_files,
+    write_result,
+)
+from .stored_pairs import (
+    ENDS_FILE,
+    MEGABYTE,
+    TEXTS_FILE,
+    Pair,
+    StoredPairs,
+    collect_pairs,
+    map_pairs,
+)
 
 SUFFIX = ".store"
 """The store of the run folder NAME is the folder NAME.store next to it."""
 
 LOCK_FILE = "store.lock"
-_CHARACTERS = "characters"
+SIDES = ("sources", "targets")
+IDS_FILES = tuple(f"{side}.{part}" for side in SIDES for part in ("ids", "ends"))
+"""The files of token ids: of each side, all ids; and a 0 and the end of each sequence."""
 
 _logger = logging.getLogger(__name__)
 
@@ -57,8 +74,8 @@ class DataStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.pairs_folder = CheckedFolder(path / "pairs")
-        self.ids_folder = CheckedFolder(path / "ids")
+        self.pairs_folder = CheckedFolder(path / "pairs", (TEXTS_FILE, ENDS_FILE))
+        self.ids_folder = CheckedFolder(path / "ids", IDS_FILES)
         self._lock = FileLock(path / LOCK_FILE)
 
     @classmethod
@@ -86,11 +103,10 @@ class DataStore:
         origin = origin_of(config)
         if origin is None:
             return collect_pairs(pairs, config.in_memory)
-        found = self._open_pairs(origin)
-        if found is not None:
-            if self.pairs_folder.numbers()[_CHARACTERS] > config.in_memory * MEGABYTE:
-                return found
-            return list(found)
+        opened = self._open_pairs(origin)
+        if opened.value is not None:
+            is_large = opened.numbers[CHARACTERS] > config.in_memory * MEGABYTE
+            return opened.value if is_large else list(opened.value)
         return collect_pairs(pairs, config.in_memory, partial(self._write_pairs, config, origin))
 
     @contextmanager
@@ -135,16 +151,23 @@ class DataStore:
                 write_result(path, origin, found)
         return found
 
-    def _open_pairs(self, origin: Mapping[str, str]) -> PairsInStore | None:
-        """Return all pairs, or None if the store does not have the pairs of this origin."""
+    def has(self, pairs: PairsInStore) -> bool:
+        """Return whether the folder `pairs` still has these pairs; only certain while `locked`."""
+        try:
+            return digest(self.pairs_folder.origin()) == pairs.pairs_digest
+        except InputError:  # deleted or damaged
+            return False
 
-        def read(folder: Path) -> PairsInStore | None:
-            if self.pairs_folder.problem(origin):
-                return None
+    def _open_pairs(self, origin: Mapping[str, str]) -> Opened[PairsInStore]:
+        """Return all pairs, or why the store does not have the pairs of this origin."""
+
+        def read(folder: Path, numbers: Mapping[str, int]) -> PairsInStore:
             texts, ends = map_pairs(folder)
+            if len(ends) != 2 * numbers.get(PAIRS, -1) + 1:
+                raise InputError(f"{ENDS_FILE}: not complete")
             return PairsInStore(texts, ends, np.arange(len(ends) // 2), self, digest(origin))
 
-        return read_unchanged(self.pairs_folder.path, read)
+        return self.pairs_folder.open(origin, read)
 
     def _write_pairs(
         self, config: DataConfig, origin: Mapping[str, str], pairs: Iterable[Pair]
@@ -158,16 +181,16 @@ class DataStore:
             )
             return StoredPairs.of(pairs)
         with self.locked():
-            found = self._open_pairs(origin)
-            if found is None:
+            opened = self._open_pairs(origin)
+            if opened.value is None:
                 with self.pairs_folder.writing(origin) as (folder, numbers):
-                    report_writing(self.pairs_folder, origin, "the texts of large training data")
-                    numbers[_CHARACTERS] = write_files(folder, pairs)
+                    report_writing(self.path, "the texts of large training data", opened.problem)
+                    numbers.update(write_files(folder, pairs))
                     check_unchanged(config, origin)
-                found = self._open_pairs(origin)
-        if found is None:
-            raise InputError(f"{self.path}: changed while it was written; start again.")
-        return found
+                opened = self._open_pairs(origin)
+        if opened.value is None:
+            raise changed_meanwhile(self.path)
+        return opened.value
 
     def _reason_not_made(self) -> str:
         """Return why the folder cannot be made, or "" if it can or if the disk is full."""
@@ -252,8 +275,12 @@ def digest(values: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
-def report_writing(folder: CheckedFolder, origin: Mapping[str, str], what: str) -> None:
+def report_writing(path: Path, what: str, problem: str) -> None:
     """Log that a part of a store is written and, if there was one, why it cannot be used."""
-    problem = folder.problem(origin)
     reason = "" if problem == "missing" else f" again ({problem})"
-    _logger.info("%s: writes %s%s", folder.path.parent, what, reason)
+    _logger.info("%s: writes %s%s", path, what, reason)
+
+
+def changed_meanwhile(path: Path) -> InputError:
+    """Return the error for a store whose files changed after they were written."""
+    return InputError(f"{path}: changed while it was written; start again.")

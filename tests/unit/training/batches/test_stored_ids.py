@@ -138,6 +138,18 @@ def test_damaged_ids_are_encoded_again(name, pairs, writes, caplog):
     assert writes == [1, 1] and f"{name}: damaged" in caplog.text
 
 
+def test_pairs_that_another_run_replaced_in_the_store_keep_their_own_ids(
+    pairs, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(stored_ids, "_LEAST", 1)
+    monkeypatch.setattr(stored_ids, "count_cores", lambda: 2)
+    (tmp_path / "other.tsv").write_text("<n=1> c b\td\n" * 30)
+    other = DataConfig(format="tsv", path=str(tmp_path / "other.tsv"), in_memory=0)
+    read_pairs(other, 1, DataStore(pairs.store.path))
+    tokenizers = WORDS, LETTERS
+    assert ids_of(encode_in_store(pairs, tokenizers, "pairs")) == expected(PAIRS, tokenizers)
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 def test_an_error_names_the_training_pair(processes, pairs, monkeypatch):
     monkeypatch.setattr(stored_ids, "count_cores", lambda: processes)

@@ -116,6 +116,27 @@ def test_a_full_disk_is_reported_in_one_sentence(number, config, store, monkeypa
     assert not store.path.exists()
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_a_disk_that_is_full_when_the_ends_are_written_is_reported(config, store, monkeypatch):
+    def open_full(path, *args):
+        return open("/dev/full" if path.name == "ends" else path, *args)
+
+    monkeypatch.setattr(store_files, "open", open_full, raising=False)
+    with pytest.raises(InputError, match="path that can be written. Received: No space left"):
+        read_pairs(config, 1, store)
+    assert not store.path.exists()
+
+
+def test_a_store_that_lacks_pairs_is_written_again(config, store, writes, caplog):
+    read_pairs(config, 1, store)
+    assert store.pairs_folder.numbers()["pairs"] == 40
+    record = store.pairs_folder.path / "record.json"
+    record.write_text(record.read_text().replace('"pairs": 40', '"pairs": 41'))
+    caplog.set_level(logging.INFO)
+    assert len(read_pairs(config, 1, store)) == 40
+    assert writes == [1, 1] and "again (ends: not complete)" in caplog.text
+
+
 def test_without_a_right_to_write_the_pairs_are_in_a_temporary_file(
     config, store, monkeypatch, caplog
 ):
