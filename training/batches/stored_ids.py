@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_attention.child_processes import WorkerProcess, child_environment, count_cores
-from keras_attention.errors import TextError
+from keras_attention.errors import InputError, TextError
 from keras_attention.text.tokenizers import Tokenizer
 
 from ..data.data_store import SIDES, PairsInStore, changed_meanwhile, digest, report_writing
@@ -73,8 +73,12 @@ class StoredIds:
         return StoredTensors(self._ids, self._ends, self._places)
 
 
-def encode_in_store(pairs: PairsInStore, tokenizers: _Tokenizers, noun: str) -> list[StoredIds]:
+def encode_in_store(
+    pairs: PairsInStore, tokenizers: _Tokenizers, noun: str
+) -> list[StoredIds] | None:
     """Return the ids of sources and of targets; encode them only if the store does not have them.
+
+    None if the store does not have them and cannot be written for lack of rights.
 
     Args:
         pairs: the pairs.
@@ -101,6 +105,13 @@ def encode_in_store(pairs: PairsInStore, tokenizers: _Tokenizers, noun: str) -> 
             *(store.path, f"{len(pairs):,}"),
         )
         return found
+    if not store.is_writable:
+        _logger.warning(
+            "%s: this folder cannot be written, so the token ids are in temporary files, and each "
+            "start encodes the texts again.",
+            store.path,
+        )
+        return None
     with store.locked():
         opened = folder.open(origin, read)  # another process may have written them
         if opened.value is None:
@@ -211,8 +222,10 @@ def _encode_side_by_side(
         worker = idle.get()
         try:
             worker.send(numbers)
-            part: _Part = worker.receive()
-            return part
+            answer: _Part | InputError = worker.receive()
+            if isinstance(answer, InputError):
+                raise answer
+            return answer
         finally:
             idle.put(worker)
 

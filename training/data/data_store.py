@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from keras_attention._version import __version__
 from keras_attention.errors import InputError
+from keras_attention.files.artefacts import identity_of
 from keras_attention.files.checked_folder import CheckedFolder, Opened
 from keras_attention.files.text_files import not_writable
 from keras_attention.progress import DELAY
@@ -93,6 +94,9 @@ class DataStore:
     def read_pairs(self, config: DataConfig, pairs: Iterable[Pair]) -> Sequence[Pair]:
         """Return the pairs of the training files: from memory if they are small, or from the store.
 
+        With `data.replay`, the pairs are joined with others in a temporary file, so that the store
+        would only be another copy of the texts, and is not written.
+
         Args:
             config: the recipe's `[data]` section.
             pairs: the pairs of the files, which are read only if the store does not have them.
@@ -100,7 +104,7 @@ class DataStore:
         Raises:
             InputError: if a file cannot be used, or the store cannot be written.
         """
-        origin = origin_of(config)
+        origin = None if config.replay else origin_of(config)
         if origin is None:
             return collect_pairs(pairs, config.in_memory)
         opened = self._open_pairs(origin)
@@ -117,23 +121,38 @@ class DataStore:
             InputError: if the folder cannot be written.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            try:
-                self._lock.acquire(timeout=DELAY)
-            except Timeout:
-                _logger.info("%s: waits for another process, which writes this folder", self.path)
-                self._lock.acquire()
+            while not self._take_lock():
+                pass
         except OSError as error:
             raise not_writable(self.path, error) from error
         try:
             yield
         finally:
+            self._remove_if_empty()  # later, another process might already have the lock
             self._lock.release()
-            if not self._lock.is_locked:
-                self._remove_if_empty()
+
+    def _take_lock(self) -> bool:
+        """Take the lock, and return False if its file was removed in the meantime."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        before = identity_of(self.path / LOCK_FILE)
+        try:
+            try:
+                self._lock.acquire(timeout=DELAY)
+            except Timeout:
+                _logger.info("%s: waits for another process, which writes this folder", self.path)
+                self._lock.acquire()
+        except FileNotFoundError:  # another process has removed the empty folder
+            return False
+        after = identity_of(self.path / LOCK_FILE)
+        if after is not None and before in (None, after):
+            return True
+        self._lock.release()
+        return False
 
     def remember(self, name: str, origin: Mapping[str, str], compute: Callable[[], str]) -> str:
         """Return the result of a computation; compute it only if the store does not have it.
+
+        A store that cannot be written for lack of rights does not keep the result.
 
         Args:
             name: name of the result; the store has one result of each name.
@@ -144,12 +163,19 @@ class DataStore:
         found = read_result(path, origin)
         if found is not None:
             return found
+        if not self.is_writable:
+            return compute()
         with self.locked():
             found = read_result(path, origin)  # another process may have computed it
             if found is None:
                 found = compute()
                 write_result(path, origin, found)
         return found
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the folder exists and this process has the right to write into it."""
+        return os.access(self.path, os.W_OK | os.X_OK)
 
     def has(self, pairs: PairsInStore) -> bool:
         """Return whether the folder `pairs` still has these pairs; only certain while `locked`."""
@@ -173,10 +199,10 @@ class DataStore:
         self, config: DataConfig, origin: Mapping[str, str], pairs: Iterable[Pair]
     ) -> StoredPairs:
         """Write all pairs to the store, or to a temporary file if there must not be a store."""
-        if reason := self._reason_not_made():
+        if reason := self._reason_not_written():
             _logger.warning(
-                "%s: this folder cannot be made (%s), so the large training data is in temporary "
-                "files, and each start reads it again.",
+                "%s: this folder cannot be written (%s), so the large training data is in "
+                "temporary files, and each start reads it again.",
                 *(self.path, reason),
             )
             return StoredPairs.of(pairs)
@@ -192,15 +218,15 @@ class DataStore:
             raise changed_meanwhile(self.path)
         return opened.value
 
-    def _reason_not_made(self) -> str:
-        """Return why the folder cannot be made, or "" if it can or if the disk is full."""
+    def _reason_not_written(self) -> str:
+        """Return the right that is missing to make or to write the folder, or ""."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 return os.strerror(error.errno)
             raise not_writable(self.path, error) from error
-        return ""
+        return "" if self.is_writable else os.strerror(errno.EACCES)
 
     def _remove_if_empty(self) -> None:
         """Remove the folder if nothing was written, for example because the data has an error."""

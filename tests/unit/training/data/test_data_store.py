@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -146,7 +147,50 @@ def test_without_a_right_to_write_the_pairs_are_in_a_temporary_file(
     monkeypatch.setattr("pathlib.Path.mkdir", refuse)
     pairs = read_pairs(config, 1, store)
     assert not isinstance(pairs, PairsInStore | list) and len(pairs) == 40
-    assert "cannot be made (Permission denied)" in caplog.text
+    assert "cannot be written (Permission denied)" in caplog.text
+
+
+def test_a_store_without_a_right_to_write_is_read_and_left_as_it_is(
+    config, store, monkeypatch, caplog
+):
+    stored = read_pairs(config, 1, store)
+    monkeypatch.setattr(data_store.os, "access", lambda path, mode: path != store.path)
+    assert list(read_pairs(config, 1, store)) == list(stored) and caplog.text == ""
+    assert remembered(stored, "answer", {}, lambda: "yes") == "yes"
+    changed = read_pairs(replace(config, header=True), 1, store)
+    assert not isinstance(changed, PairsInStore) and len(changed) == 39
+    assert "cannot be written (Permission denied)" in caplog.text
+    assert list(read_pairs(config, 1, store)) == list(stored)
+    assert not (store.path / "results").exists()
+
+
+def test_a_process_does_not_keep_a_lock_whose_file_was_removed(config, store, monkeypatch):
+    store.path.mkdir()
+    (store.path / data_store.LOCK_FILE).touch()
+    acquire, removed = store._lock.acquire, []
+
+    def remove_then_acquire(**options):
+        acquire(**options)
+        if not removed:
+            removed.append((store.path / data_store.LOCK_FILE).unlink())
+
+    monkeypatch.setattr(store._lock, "acquire", remove_then_acquire)
+    with store.locked():
+        assert removed and (store.path / data_store.LOCK_FILE).exists()
+    assert not store.path.exists() and not store._lock.is_locked
+
+
+def test_a_store_that_vanishes_after_its_check_is_written_again(config, store, writes, monkeypatch):
+    read_pairs(config, 1, store)
+    mapped = data_store.map_pairs
+
+    def vanish_then_map(folder):
+        if len(writes) == 1:
+            shutil.rmtree(folder, ignore_errors=True)
+        return mapped(folder)
+
+    monkeypatch.setattr(data_store, "map_pairs", vanish_then_map)
+    assert len(read_pairs(config, 1, store)) == 40 and writes == [1, 1]
 
 
 def test_a_pipe_has_no_store(config, store, tmp_path):
@@ -157,6 +201,11 @@ def test_a_pipe_has_no_store(config, store, tmp_path):
     pairs = read_pairs(replace(config, path=str(pipe)), 1, store)
     writer.join()
     assert len(pairs) == 40 and not store.path.exists()
+
+
+def test_a_run_that_replays_pairs_has_no_store(config, store):
+    assert len(read_pairs(replace(config, replay=0.1), 1, store)) == 40
+    assert not store.path.exists()
 
 
 def test_a_file_that_changes_while_it_is_read_is_an_error(config, store, monkeypatch):
