@@ -12,12 +12,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from keras_attention.errors import InputError
-from keras_attention.files.artefacts import (
-    MEBIBYTE,
-    open_artefact,
-    read_artefact,
-    read_unchanged,
-)
+from keras_attention.files.artefacts import MEBIBYTE, open_artefact, read_artefact, read_unchanged
 from keras_attention.files.schema import JsonFile, Kind, dictionary_of, integer, text
 from keras_attention.files.text_files import write_atomically
 
@@ -37,7 +32,6 @@ _RECORD = JsonFile(
     },
     _FORMAT,
 )
-
 
 _Value = TypeVar("_Value")
 
