@@ -8,22 +8,20 @@ import json
 import logging
 import mmap
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock, Timeout
 
 from keras_attention._version import __version__
 from keras_attention.errors import InputError
-from keras_attention.files.artefacts import identity_of
 from keras_attention.files.checked_folder import CheckedFolder, Opened
 from keras_attention.files.text_files import not_writable
-from keras_attention.progress import DELAY
+from keras_attention.files.waiting_lock import WaitingLock
 
 from ..recipe.sections import DataConfig
 from .store_files import (
@@ -49,6 +47,7 @@ SUFFIX = ".store"
 """The store of the run folder NAME is the folder NAME.store next to it."""
 
 LOCK_FILE = "store.lock"
+
 SIDES = ("sources", "targets")
 IDS_FILES = tuple(f"{side}.{part}" for side in SIDES for part in ("ids", "ends"))
 """The files of token ids: of each side, all ids; and a 0 and the end of each sequence."""
@@ -77,7 +76,7 @@ class DataStore:
         self.path = path
         self.pairs_folder = CheckedFolder(path / "pairs", (TEXTS_FILE, ENDS_FILE))
         self.ids_folder = CheckedFolder(path / "ids", IDS_FILES)
-        self._lock = FileLock(path / LOCK_FILE)
+        self._lock = WaitingLock(path, LOCK_FILE)
 
     @classmethod
     def beside(cls, folder: str | os.PathLike[str]) -> DataStore:
@@ -113,41 +112,9 @@ class DataStore:
             return opened.value if is_large else list(opened.value)
         return collect_pairs(pairs, config.in_memory, partial(self._write_pairs, config, origin))
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Let only one process at a time write the store; the others wait.
-
-        Raises:
-            InputError: if the folder cannot be written.
-        """
-        try:
-            while not self._take_lock():
-                pass
-        except OSError as error:
-            raise not_writable(self.path, error) from error
-        try:
-            yield
-        finally:
-            self._remove_if_empty()  # later, another process might already have the lock
-            self._lock.release()
-
-    def _take_lock(self) -> bool:
-        """Take the lock, and return False if its file was removed in the meantime."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        before = identity_of(self.path / LOCK_FILE)
-        try:
-            try:
-                self._lock.acquire(timeout=DELAY)
-            except Timeout:
-                _logger.info("%s: waits for another process, which writes this folder", self.path)
-                self._lock.acquire()
-        except FileNotFoundError:  # another process has removed the empty folder
-            return False
-        after = identity_of(self.path / LOCK_FILE)
-        if after is not None and before in (None, after):
-            return True
-        self._lock.release()
-        return False
+    def locked(self) -> AbstractContextManager[None]:
+        """Let only one process at a time write the store; see `WaitingLock.hold`."""
+        return self._lock.hold()
 
     def remember(self, name: str, origin: Mapping[str, str], compute: Callable[[], str]) -> str:
         """Return the result of a computation; compute it only if the store does not have it.
@@ -227,13 +194,6 @@ class DataStore:
                 return os.strerror(error.errno)
             raise not_writable(self.path, error) from error
         return "" if self.is_writable else os.strerror(errno.EACCES)
-
-    def _remove_if_empty(self) -> None:
-        """Remove the folder if nothing was written, for example because the data has an error."""
-        if {path.name for path in self.path.glob("*")} <= {LOCK_FILE}:
-            with suppress(OSError):
-                (self.path / LOCK_FILE).unlink(missing_ok=True)
-                self.path.rmdir()
 
 
 class PairsInStore(StoredPairs):

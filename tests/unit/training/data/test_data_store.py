@@ -13,7 +13,7 @@ import pytest
 
 from keras_attention.errors import InputError
 from keras_attention.training.data import data_store, store_files
-from keras_attention.training.data.data_store import DataStore, PairsInStore, remembered
+from keras_attention.training.data.data_store import LOCK_FILE, DataStore, PairsInStore, remembered
 from keras_attention.training.data.pairs import read_pairs, split_pairs
 from keras_attention.training.recipe.sections import DataConfig
 
@@ -164,22 +164,6 @@ def test_a_store_without_a_right_to_write_is_read_and_left_as_it_is(
     assert not (store.path / "results").exists()
 
 
-def test_a_process_does_not_keep_a_lock_whose_file_was_removed(config, store, monkeypatch):
-    store.path.mkdir()
-    (store.path / data_store.LOCK_FILE).touch()
-    acquire, removed = store._lock.acquire, []
-
-    def remove_then_acquire(**options):
-        acquire(**options)
-        if not removed:
-            removed.append((store.path / data_store.LOCK_FILE).unlink())
-
-    monkeypatch.setattr(store._lock, "acquire", remove_then_acquire)
-    with store.locked():
-        assert removed and (store.path / data_store.LOCK_FILE).exists()
-    assert not store.path.exists() and not store._lock.is_locked
-
-
 def test_a_store_that_vanishes_after_its_check_is_written_again(config, store, writes, monkeypatch):
     read_pairs(config, 1, store)
     mapped = data_store.map_pairs
@@ -279,4 +263,4 @@ def test_processes_wait_for_each_other_and_a_killed_one_leaves_nothing(config, s
     with slow:
         assert slow.stdout.read() == "40\n" and slow.wait() == 0
     names = {path.name for path in store.path.iterdir()}
-    assert names == {"pairs", data_store.LOCK_FILE}
+    assert names == {"pairs", LOCK_FILE}
