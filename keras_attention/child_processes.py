@@ -13,6 +13,9 @@ from typing import IO, Any, cast
 
 from keras_attention.errors import InputError
 
+_GRACE = 10.0
+"""Seconds in which a process that closed a pipe must end by itself."""
+
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
 
@@ -92,7 +95,7 @@ class WorkerProcess:
         """Return the next answer.
 
         Raises:
-            InputError: if the process has ended.
+            InputError: if the process has ended, or has sent something else than an answer.
         """
         try:
             return pickle.load(cast(IO[bytes], self.process.stdout))
@@ -111,11 +114,18 @@ class WorkerProcess:
                 cast(IO[bytes], pipe).close()
 
     def _end(self) -> InputError:
-        """Return the error about a process that has ended."""
-        code = self.process.wait()
+        """Return the error about a process that has ended, or end one that answers no more."""
+        try:
+            code = self.process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            return InputError("a worker process sent what is not an answer, and was ended.")
         if code >= 0:
             return InputError(f"a worker process ended early, with exit code {code}.")
-        name = signal.Signals(-code).name
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:  # a real-time signal
+            name = f"signal {-code}"
         advice = f"; if the memory is full, {self._advice}" if name == "SIGKILL" else ""
         return InputError(f"a worker process was ended by {name}{advice}.")
 

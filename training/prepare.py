@@ -126,7 +126,7 @@ def _make_model(
         load_pretrained(recipe.model, model, codec)
         if trained is not None:
             found = start_model or StartModel.find_again(trained)
-            start_from(model, found.translator.single_model)
+            start_from(model, found.translator.single_model, recipe.training.rates)
     make_fit_variables(model, len(codec.target.vocabulary))
     return model
 

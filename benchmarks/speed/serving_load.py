@@ -39,9 +39,11 @@ from keras_attention.serving import ServingClient
 
 TESTS = Path(__file__).resolve().parents[2] / "tests" / "integration"
 SERVER = """
-import json, sys
+import contextlib, json, sys
 sys.path.insert(0, sys.argv[1])
 import tensorflow as tf
+with contextlib.suppress(ImportError):
+    import tensorflow_text  # operators of subword models
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
 import loopback
@@ -165,6 +167,7 @@ def main() -> None:
     options = parser.parse_args()
     options.threads, options.isa, options.quick, options.tiny = 1, "all", False, False
     os.sched_setaffinity(0, CORES[1:] or CORES)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     rows = []
     for argument in options.models:
         name, model, path = argument.split("=")

@@ -195,7 +195,7 @@ def measure_variants(
 def _decoded(
     converted: Converted, sources: Texts, advance: Callable[[int], object]
 ) -> Iterator[tuple[str, int, list[Translation], float]]:
-    """Yield each precision, float32 first: its name, file size, translations and median time."""
+    """Yield each precision, float32 first: its name, file size, translations and usual time."""
     with tempfile.TemporaryDirectory() as folder:
         for precision in PRECISIONS:
             file = converted.write(Path(folder) / f"{precision}.tflite", precision)
@@ -209,7 +209,10 @@ def _decoded(
 def _timed(
     device: DeviceTranslator, sources: Texts, advance: Callable[[int], object]
 ) -> tuple[list[Translation], float]:
-    """Return the translations, and their usual processor time in milliseconds."""
+    """Return the translations, and the processor time of one in milliseconds.
+
+    The time is the median, or the mean if the file translates several texts at once.
+    """
     together = min(device.batch_size, len(sources))
     device(sources[:together])  # exclude the work that is done only once
     found, times, start = [], [], time.process_time()

@@ -1,6 +1,6 @@
 """Keras's Adam with TensorFlow's fused Adam kernel."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -19,12 +19,13 @@ class FusedAdam(keras.optimizers.Adam):
 
     Args:
         learning_rate: the learning rate, or its schedule.
-        rates: factors on the learning rate of single variables, by the variable's `path`; 1 for all
-            others. A factor multiplies the step of the variable, not its moments.
+        rates: factors on the learning rate, one for each variable, in the order of the model's
+            `trainable_variables`; default: 1 for all. A factor multiplies the step of the variable,
+            not its moments.
         **options: arguments of `keras.optimizers.Adam`.
 
     Raises:
-        ValueError: by `build`, if a path belongs to no variable.
+        ValueError: by `build`, if the number of factors is not that of the variables.
 
     Example:
     >>> from keras_attention.fast.fused_adam import FusedAdam
@@ -40,35 +41,31 @@ class FusedAdam(keras.optimizers.Adam):
         self,
         learning_rate: Any = 0.001,
         *,
-        rates: Mapping[str, float] | None = None,
+        rates: Sequence[float] = (),
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, **options)
-        self.rates = dict(rates or {})
-        self._factors: tuple[float, ...] = ()
+        self.rates = tuple(rates)
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
-        """Create the moments of the variables, and find the factor of each."""
-        if not self.built:
-            paths = [variable.path for variable in variables]
-            if unknown := self.rates.keys() - paths:
-                raise ValueError(
-                    "`rates` must name variables that are trained, by their paths. "
-                    f"Received: {min(unknown)!r}."
-                )
-            self._factors = tuple(self.rates.get(path, 1.0) for path in paths)
+        """Create the moments of the variables; if there are factors, each variable needs one."""
+        if self.rates and len(self.rates) != len(variables):
+            raise ValueError(
+                f"`rates` must have one factor for each of the {len(variables)} variables that "
+                f"are trained. Received: {len(self.rates)} factors."
+            )
         super().build(variables)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         config: dict[str, Any] = super().get_config()
-        return {**config, "rates": self.rates}
+        return {**config, "rates": list(self.rates)}
 
     def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
         """Update one variable and its two moments."""
         place = self._get_variable_index(variable)
         if self.rates:
-            learning_rate = learning_rate * self._factors[place]
+            learning_rate = learning_rate * self.rates[place]
         if keras.backend.backend() != "tensorflow" or self.amsgrad:
             super().update_step(gradient, variable, learning_rate)
             return

@@ -120,19 +120,20 @@ def read_unchanged(folder: Path, read: Callable[[Path], Read]) -> Read:
     Raises:
         InputError: If `read` raises it although the folder was not replaced.
     """
-    before = _identity(folder)
+    before = identity_of(folder)
     try:
         value = read(folder)
     except InputError:
-        if _identity(folder) == before:
+        if identity_of(folder) == before:
             raise
         return read(folder)
-    return value if _identity(folder) == before else read(folder)
+    return value if identity_of(folder) == before else read(folder)
 
 
-def _identity(folder: Path) -> tuple[int, int] | None:
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Return numbers that no other file or folder has at the same time; None if it is missing."""
     try:
-        status = folder.stat()
+        status = path.stat()
     except OSError:
         return None
     return status.st_dev, status.st_ino

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from keras_attention.errors import InputError
-from keras_attention.files.artefacts import MEBIBYTE, open_artefact, read_artefact
+from keras_attention.files.artefacts import MEBIBYTE, open_artefact, read_artefact, read_unchanged
 from keras_attention.files.schema import JsonFile, Kind, dictionary_of, integer, text
 from keras_attention.files.text_files import write_atomically
 
@@ -32,6 +33,23 @@ _RECORD = JsonFile(
     _FORMAT,
 )
 
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class Opened(Generic[_Value]):
+    """What was read from a folder.
+
+    Attributes:
+        value: what was read; None if the folder cannot be used.
+        numbers: the numbers that were given when the folder was written.
+        problem: why the folder cannot be used, or "" if it can.
+    """
+
+    value: _Value | None = None
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    problem: str = ""
+
 
 class CheckedFolder:
     """A folder that is written completely or not at all, and that is checked before it is read.
@@ -41,6 +59,8 @@ class CheckedFolder:
 
     Args:
         path: the folder; it need not exist.
+        names: the files that it may contain. A folder without a record is replaced only if it
+            contains no other files.
 
     Example:
         >>> import tempfile
@@ -51,8 +71,8 @@ class CheckedFolder:
         ('', 'numbers: changed')
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, names: Collection[str] = ()) -> None:
+        self.path, self._names = path, {*names, RECORD_FILE}
 
     @contextmanager
     def writing(self, origin: Mapping[str, str]) -> Iterator[tuple[Path, dict[str, int]]]:
@@ -67,11 +87,7 @@ class CheckedFolder:
         Raises:
             InputError: if the folder cannot be written, or another program made it.
         """
-        if self.path.exists() and not (self.path / RECORD_FILE).exists():
-            raise InputError(
-                f"{self.path}: expected a folder that keras-attention wrote. Received: one without "
-                f"{RECORD_FILE}; move it elsewhere."
-            )
+        self._check_own()
         with write_atomically(self.path, folder=True) as temporary:
             temporary.mkdir()
             numbers: dict[str, int] = {}
@@ -89,20 +105,42 @@ class CheckedFolder:
         Args:
             origin: what the files must have been made from.
         """
-        if not self.path.exists():
+        if not os.path.exists(self.path):
             return "missing"
         try:
             record = self._record()
-            if changed := _first_difference(record["origin"], origin):
-                return f"{changed}: changed"
-            damaged = [
-                name
-                for name, found in record["files"].items()
-                if found != _sum_of(self.path / name, size=found[0])
-            ]
         except InputError:
             return f"{RECORD_FILE}: damaged"
+        if changed := _first_difference(record["origin"], origin):
+            return f"{changed}: changed"
+        damaged = [
+            name
+            for name, found in record["files"].items()
+            if found != _found_sum(self.path / name, size=found[0])
+        ]
         return f"{damaged[0]}: damaged" if damaged else ""
+
+    def open(
+        self, origin: Mapping[str, str], read: Callable[[Path, Mapping[str, int]], _Value]
+    ) -> Opened[_Value]:
+        """Check the files and read them; start again if another process replaced the folder.
+
+        Args:
+            origin: what the files must have been made from.
+            read: reads the folder, whose `numbers` are its second argument. If it raises an
+                `OSError` or an `InputError`, the folder cannot be used.
+        """
+
+        def check_and_read(folder: Path) -> Opened[_Value]:
+            if problem := self.problem(origin):
+                return Opened(problem=problem)
+            try:
+                numbers = self.numbers()
+                return Opened(read(folder, numbers), numbers)
+            except (OSError, InputError) as error:  # for example, it was just deleted
+                return Opened(problem=str(error))
+
+        return read_unchanged(self.path, check_and_read)
 
     def numbers(self) -> dict[str, int]:
         """Return the numbers that were given when the folder was written.
@@ -113,15 +151,42 @@ class CheckedFolder:
         numbers: dict[str, int] = self._record()["numbers"]
         return numbers
 
+    def origin(self) -> dict[str, str]:
+        """Return what the folder was made from.
+
+        Raises:
+            InputError: if the record is missing or damaged.
+        """
+        origin: dict[str, str] = self._record()["origin"]
+        return origin
+
     def _record(self) -> dict[str, Any]:
         path = self.path / RECORD_FILE
         return _RECORD.parse(read_artefact(path), os.fspath(path))
+
+    def _check_own(self) -> None:
+        """Check that the folder may be replaced: has a record, or no file of another program."""
+        if not self.path.is_dir() or (self.path / RECORD_FILE).exists():
+            return
+        if others := sorted({path.name for path in self.path.iterdir()} - self._names):
+            raise InputError(
+                f"{self.path}: expected a folder that keras-attention wrote. Received: one without "
+                f"{RECORD_FILE} and with {others[0]}; move it elsewhere."
+            )
 
 
 def _first_difference(first: Mapping[str, str], second: Mapping[str, str]) -> str:
     """Return the first key whose values differ, or "" if there is none."""
     keys = dict.fromkeys([*second, *first])
     return next((key for key in keys if first.get(key) != second.get(key)), "")
+
+
+def _found_sum(path: Path, size: int) -> list[int]:
+    """Return `_sum_of` a file; a file that cannot be read has no size."""
+    try:
+        return _sum_of(path, size)
+    except (OSError, InputError):
+        return [-1, 0]
 
 
 def _sum_of(path: Path, size: int | None = None) -> list[int]:

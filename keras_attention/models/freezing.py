@@ -61,31 +61,39 @@ def read_rates(rates: str) -> dict[str, float]:
     return factors
 
 
-def variable_rates(model: keras.Model, rates: str) -> dict[str, float]:
-    """Return the factor on the learning rate of each variable that has one, by its path.
+def variable_rates(model: keras.Model, rates: str) -> tuple[float, ...]:
+    """Return the factors on the learning rate of a model's variables.
+
+    The order identifies a variable, because saving and loading a model may change its path.
 
     Args:
         model: a model whose layers are built.
         rates: as for `read_rates`. If several names match a layer, the last one counts.
 
+    Returns:
+        One factor for each of `model.trainable_variables`, in their order; none if `rates` names no
+        layer.
+
     Raises:
         SettingError: also if a name matches no layer that is trained, or if the factor of every
             such layer is 0.
     """
+    if not (named := read_rates(rates)):
+        return ()
     layers = _trained_layers(model)
     factors = dict.fromkeys(layers, 1.0)
-    for name, factor in read_rates(rates).items():
+    for name, factor in named.items():
         factors.update((layer.name, factor) for layer in _matching(layers, name, "rates"))
     if layers and not any(factors.values()):
         raise SettingError(
             "rates", f"must leave a layer to train. Received: rates={rates!r}, 0 for all layers."
         )
-    return {
-        weight.path: factors[name]
+    known = {
+        id(weight): factors[name]
         for name, layer in layers.items()
         for weight in layer.trainable_weights
-        if factors[name] != 1
     }
+    return tuple(known.get(id(weight), 1.0) for weight in model.trainable_variables)
 
 
 def _trained_layers(model: keras.Model) -> dict[str, keras.layers.Layer]:

@@ -263,7 +263,8 @@ class Seq2Seq(TextModel):
         """Return the loss and the variables after a step, as Keras does; only on JAX.
 
         If `keras.distribution` divides the batch among devices, a training step computes each
-        part on its own device; see `loss_of_parts`.
+        part on its own device; see `loss_of_parts`. JAX raises an error unless the number of
+        rows of every batch, the last one included, is a multiple of the number of devices.
         """
         compute = partial(super().compute_loss_and_updates, training=training)
         own = trainable_variables, non_trainable_variables, metrics_variables

@@ -64,7 +64,7 @@ def map_texts(
         tokenizer: encodes the texts.
         limit: the largest length of a text.
         batch_size: number of texts that are read for a batch.
-        rows: largest number of texts in a batch; default `batch_size`.
+        rows: largest number of texts in a batch. Default: `batch_size`.
         tokens: largest number of padded tokens in a batch.
         sort: whether texts may be sorted by length.
         grouping: how texts are divided into batches, if not only by their length.

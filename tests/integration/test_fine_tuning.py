@@ -28,7 +28,7 @@ epochs = 1
 batch_size = 8
 """
 NEW = [(one + two, two + one) for one in "abéø" for two in "abcdøß"]
-TUNED = ["freeze=encoder,bridge", "rates=*_embedding=0.5", "replay=0.4"]
+TUNED = ["freeze=encoder,bridge", "rates=*_embedding=0.5,decoder=0.9", "replay=0.4"]
 OLD_TEXTS = ["abc", "hello", "zyx", "q"]
 
 

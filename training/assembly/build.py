@@ -36,8 +36,9 @@ def build_codec(
     Args:
         recipe: the recipe to train.
         pairs: its training pairs.
-        trained: the codec of the model that a run is fine-tuned from. Its tokenizers are kept and
-            extended; with `training.teachers`, they must be those of the teachers.
+        trained: the codec of the model that a run is fine-tuned from. Its tokenizers are kept, and
+            extended by the tokens of the pairs, or of a sample of pairs in a file; with
+            `training.teachers`, they must be those of the teachers.
 
     Raises:
         InputError: if search options contradict each other, a vocabulary size does not fit the

@@ -33,7 +33,7 @@ def extend_tokenizers(
     Args:
         tokenizers: the source and the target tokenizer of a trained model.
         text: the recipe's `[text]` section.
-        pairs: the new training pairs.
+        pairs: the new training pairs, or a sample of them if they are in a file.
 
     Returns:
         The source and the target tokenizer. With `joint_vocabulary` they still share a vocabulary.

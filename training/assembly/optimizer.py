@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import keras
 
@@ -13,14 +13,15 @@ from ..recipe.sections import TrainingConfig
 
 
 def build_optimizer(
-    config: TrainingConfig, total_steps: int, rates: Mapping[str, float] | None = None
+    config: TrainingConfig, total_steps: int, rates: Sequence[float] = ()
 ) -> keras.optimizers.Optimizer:
     """Build Adam with the recipe's schedule, clipping, averaging and gradient accumulation.
 
     Args:
         config: the recipe's `[training]` section.
         total_steps: training steps of the whole run; a cosine schedule ends with the last one.
-        rates: factors on the learning rate of single variables, by their paths.
+        rates: factors on the learning rate, one for each of the model's `trainable_variables`, in
+            their order; none: 1 for all.
     """
     return FusedAdam(
         _learning_rate(config, total_steps),

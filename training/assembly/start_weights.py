@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_attention.errors import InputError
+from keras_attention.models.freezing import variable_rates
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.special_tokens import SPECIAL_TOKENS
 
@@ -25,15 +26,17 @@ _TOKEN_AXES = {
 """The weights that have one entry for each token along an axis, and the number of that axis."""
 
 
-def start_from(model: Seq2Seq, trained: Seq2Seq) -> None:
+def start_from(model: Seq2Seq, trained: Seq2Seq, rates: str = "") -> None:
     """Set the weights of a model to those of a trained one.
 
     A new token gets the mean of the known tokens' weights. Its logit is therefore the mean of their
     logits and never the largest, so greedy search returns the same outputs as before (Hewitt 2021).
+    A warning is logged if training will not change the weights of the new tokens.
 
     Args:
         model: a new model. Its tokens begin with those of the trained model.
         trained: the trained model, with the same `[model]` settings.
+        rates: factors on the learning rate of the model's layers, as in `training.rates`.
 
     Raises:
         InputError: if the models differ in their weights or in the shapes of the weights.
@@ -47,14 +50,15 @@ def start_from(model: Seq2Seq, trained: Seq2Seq) -> None:
             "the model given with --from must have the layers that the recipe describes. "
             f"Received: {len(known)} weights, where the recipe describes {len(own)}."
         )
+    changed = _changed(model, rates)
     for name, weight, start in zip(names, own, known, strict=True):
         value, axis = keras.ops.convert_to_numpy(start), _axis_of_tokens(weight)
         if axis is not None:
             added = weight.shape[axis] - value.shape[axis]
-            if added and not weight.trainable:
+            if added and id(weight) not in changed:
                 _logger.warning(
-                    "%s: training.freeze keeps %d new tokens at the mean of the known ones, so "
-                    "that the model cannot tell them apart.",
+                    "%s: training.freeze, or a factor of 0 in training.rates, keeps %d new tokens "
+                    "at the mean of the known ones, so that the model cannot tell them apart.",
                     *(weight.path.partition("/")[2], added),
                 )
             value = _grown(value, weight.shape[axis], axis)
@@ -64,6 +68,13 @@ def start_from(model: Seq2Seq, trained: Seq2Seq) -> None:
                 f"{tuple(weight.shape)}, as the recipe describes. Received: {value.shape}."
             )
         weight.assign(value)
+
+
+def _changed(model: Seq2Seq, rates: str) -> set[int]:
+    """Return the identities of the weights that training changes."""
+    weights = model.trainable_variables
+    factors = variable_rates(model, rates) or (1.0,) * len(weights)
+    return {id(weight) for weight, factor in zip(weights, factors, strict=True) if factor}
 
 
 def _grown(value: npt.NDArray[Any], size: int, axis: int) -> npt.NDArray[Any]:

@@ -52,22 +52,20 @@ def encode_pairs(
         InputError: If there are no pairs, or none is within the limits.
         TextError: If a source lacks a source feature, or has an unknown value for it.
     """
-    if isinstance(pairs, PairsInStore):
-        found, too_long = _read_from_store(pairs, tokenizers, limits, noun)
+    stored = encode_in_store(pairs, tokenizers, noun) if isinstance(pairs, PairsInStore) else None
+    if stored is not None:
+        found, too_long = _within_limits(stored, limits)
     else:
         found, too_long = _encode_each(pairs, tokenizers, limits, noun)
     _report_dropped(found.kept, too_long, limits, noun)
     return found
 
 
-def _read_from_store(
-    pairs: PairsInStore,
-    tokenizers: tuple[Tokenizer, Tokenizer],
-    limits: tuple[int, int],
-    noun: str,
+def _within_limits(
+    stored: Sequence[StoredIds], limits: tuple[int, int]
 ) -> tuple[EncodedPairs, list[int]]:
-    """Return the ids, and how many sources and targets are too long."""
-    sources, targets = encode_in_store(pairs, tokenizers, noun)
+    """Return the ids of the pairs to keep, and how many sources and targets are too long."""
+    sources, targets = stored
     over = sources.lengths > limits[0], targets.lengths > limits[1]
     kept = ~(over[0] | over[1])
     found = EncodedPairs(sources.take(kept), targets.take(kept), kept.tolist())

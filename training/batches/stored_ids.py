@@ -8,7 +8,7 @@ import os
 import queue
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -19,17 +19,15 @@ import numpy.typing as npt
 
 from keras_attention.child_processes import WorkerProcess, child_environment, count_cores
 from keras_attention.errors import InputError, TextError
-from keras_attention.files.artefacts import read_unchanged
 from keras_attention.text.tokenizers import Tokenizer
 
-from ..data.data_store import PairsInStore, digest, report_writing
+from ..data.data_store import SIDES, PairsInStore, changed_meanwhile, digest, report_writing
 from ..data.store_files import show_pairs
 from ..data.stored_pairs import map_array
 from .bucketing import Ints
 from .encoding import EncodedPart, EncodingError, EncodingJob, encode_part
 from .stored_sequences import StoredTensors
 
-_SIDES = ("sources", "targets")
 _CHUNK = 20_000
 """Number of pairs that a process encodes at a time."""
 
@@ -75,8 +73,12 @@ class StoredIds:
         return StoredTensors(self._ids, self._ends, self._places)
 
 
-def encode_in_store(pairs: PairsInStore, tokenizers: _Tokenizers, noun: str) -> list[StoredIds]:
+def encode_in_store(
+    pairs: PairsInStore, tokenizers: _Tokenizers, noun: str
+) -> list[StoredIds] | None:
     """Return the ids of sources and of targets; encode them only if the store does not have them.
+
+    None if the store does not have them and cannot be written for lack of rights.
 
     Args:
         pairs: the pairs.
@@ -93,26 +95,34 @@ def encode_in_store(pairs: PairsInStore, tokenizers: _Tokenizers, noun: str) -> 
     store, folder = pairs.store, pairs.store.ids_folder
     places = (np.cumsum(used) - 1)[pairs.order]
 
-    def read(path: Path) -> list[StoredIds] | None:
-        return None if folder.problem(origin) else _open(path, places)
+    def read(path: Path, _: Mapping[str, int]) -> list[StoredIds]:
+        return _open(path, places)
 
-    found = read_unchanged(folder.path, read)
+    found = folder.open(origin, read).value
     if found is not None:
         _logger.info(
             "%s: the texts and ids of %s training pairs are those of an earlier start",
             *(store.path, f"{len(pairs):,}"),
         )
         return found
+    if not store.is_writable:
+        _logger.warning(
+            "%s: this folder cannot be written, so the token ids are in temporary files, and each "
+            "start encodes the texts again.",
+            store.path,
+        )
+        return None
     with store.locked():
-        found = read(folder.path)  # another process may have written them
-        if found is None:
+        opened = folder.open(origin, read)  # another process may have written them
+        if opened.value is None:
             with folder.writing(origin) as (temporary, _):
-                report_writing(folder, origin, f"the ids of {len(pairs):,} training pairs")
+                what = f"the ids of {len(pairs):,} training pairs"
+                report_writing(store.path, what, opened.problem)
                 _write(temporary, pairs, np.flatnonzero(used), tokenizers, noun)
-            found = read(folder.path)
-    if found is None:
-        raise InputError(f"{store.path}: changed while it was written; start again.")
-    return found
+            opened = folder.open(origin, read)
+    if opened.value is None:
+        raise changed_meanwhile(store.path)
+    return opened.value
 
 
 def _origin_of(
@@ -121,7 +131,7 @@ def _origin_of(
     """Return everything that the ids depend on."""
     numbers = hashlib.sha256(np.packbits(used).data).hexdigest()
     origin = {"pairs": pairs.pairs_digest, "the training pairs": numbers}
-    for side, tokenizer in zip(_SIDES, tokenizers, strict=True):
+    for side, tokenizer in zip(SIDES, tokenizers, strict=True):
         parts = {
             "name": tokenizer.name,
             "content": hashlib.sha256(tokenizer.to_bytes()).hexdigest(),
@@ -139,7 +149,7 @@ def _open(folder: Path, places: Ints) -> list[StoredIds]:
             map_array(folder / f"{side}.ends", "int64"),
             places,
         )
-        for side in _SIDES
+        for side in SIDES
     ]
 
 
@@ -148,11 +158,11 @@ def _write(
 ) -> None:
     """Write the ids of the pairs with these numbers, which increase."""
     chunks = [numbers[first : first + _CHUNK] for first in range(0, len(numbers), _CHUNK)]
-    ends = [np.zeros(1, "int64")] * len(_SIDES)
+    ends = [np.zeros(1, "int64")] * len(SIDES)
     with ExitStack() as stack:
         files = [
             [stack.enter_context(open(folder / f"{side}.{part}", "wb")) for part in ("ids", "ends")]
-            for side in _SIDES
+            for side in SIDES
         ]
         for (_, file), end in zip(files, ends, strict=True):
             file.write(end.tobytes())
@@ -173,9 +183,13 @@ def _write(
 def _open_encoders(
     pairs: PairsInStore, tokenizers: _Tokenizers, chunks: int
 ) -> Iterator[_EncodeAll]:
-    """Yield a function that encodes chunks in order; many chunks in a process for each core."""
+    """Yield a function that encodes chunks in order; many chunks in a process for each core.
+
+    The processes open the folder of the pairs again, so the store must be locked. If another run
+    has replaced the pairs there, this process encodes its own, which it still reads.
+    """
     count = min(count_cores(), chunks // _LEAST)
-    if count < 2:
+    if count < 2 or not pairs.store.has(pairs):
         every = pairs.every()
         yield lambda parts: (encode_part(every.take(each), tokenizers) for each in parts)
         return
@@ -208,8 +222,10 @@ def _encode_side_by_side(
         worker = idle.get()
         try:
             worker.send(numbers)
-            part: _Part = worker.receive()
-            return part
+            answer: _Part | InputError = worker.receive()
+            if isinstance(answer, InputError):
+                raise answer
+            return answer
         finally:
             idle.put(worker)
 

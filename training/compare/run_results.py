@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from keras_attention.alignment.links import measure_alignments
 from keras_attention.translation.forced_alignment import align_pairs
 from keras_attention.translation.translator import Translator
 
 from ..callbacks.stopwatch import read_times
-from ..data.data_store import DataStore
+from ..data.data_store import DataStore, digest
 from ..evaluation.by_length import score_lengths, wanted_lengths
 from ..metrics.text_metrics import higher_is_better
 from ..run.held_out import read_held_out
@@ -41,7 +42,7 @@ def complete_run(run: Run, lengths: Sequence[int] = (), *, jobs: int = 1) -> Res
             run.recipe,
             run.folder,
             resume=RunFolder(run.folder).recipe_file.is_file(),
-            store=DataStore.beside(run.folder.parent).path,  # shared by the runs
+            store=_store_of(run),
         )
         result = _of_training(run, translator, jobs)
         result.save(run)
@@ -55,6 +56,20 @@ def complete_run(run: Run, lengths: Sequence[int] = (), *, jobs: int = 1) -> Res
         result = replace(result, lengths={**result.lengths, **new})
         result.save(run)
     return result
+
+
+def _store_of(run: Run) -> Path:
+    """Return the store of the runs that have the same training pairs and tokenizers.
+
+    A store has the ids of one set of pairs, so with a common one the runs would replace each
+    other's ids and wait for each other.
+    """
+    recipe = run.recipe
+    values = {"seed": str(recipe.seed)}
+    for section in (recipe.data, recipe.text):
+        values |= {f"{type(section).__name__}.{key}": repr(each) for key, each in section.values()}
+    path = DataStore.beside(run.folder.parent).path
+    return path.with_name(f"{path.stem}-{digest(values)[:8]}{path.suffix}")
 
 
 def _of_training(run: Run, translator: Translator, jobs: int) -> Result:

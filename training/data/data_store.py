@@ -8,32 +8,49 @@ import json
 import logging
 import mmap
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock, Timeout
 
 from keras_attention._version import __version__
 from keras_attention.errors import InputError
-from keras_attention.files.artefacts import read_unchanged
-from keras_attention.files.checked_folder import CheckedFolder
+from keras_attention.files.checked_folder import CheckedFolder, Opened
 from keras_attention.files.text_files import not_writable
-from keras_attention.progress import DELAY
+from keras_attention.files.waiting_lock import WaitingLock
 
 from ..recipe.sections import DataConfig
-from .store_files import check_unchanged, origin_of, read_result, write_files, write_result
-from .stored_pairs import MEGABYTE, Pair, StoredPairs, collect_pairs, map_pairs
+from .store_files import (
+    CHARACTERS,
+    PAIRS,
+    check_unchanged,
+    origin_of,
+    read_result,
+    write_files,
+    write_result,
+)
+from .stored_pairs import (
+    ENDS_FILE,
+    MEGABYTE,
+    TEXTS_FILE,
+    Pair,
+    StoredPairs,
+    collect_pairs,
+    map_pairs,
+)
 
 SUFFIX = ".store"
 """The store of the run folder NAME is the folder NAME.store next to it."""
 
 LOCK_FILE = "store.lock"
-_CHARACTERS = "characters"
+
+SIDES = ("sources", "targets")
+IDS_FILES = tuple(f"{side}.{part}" for side in SIDES for part in ("ids", "ends"))
+"""The files of token ids: of each side, all ids; and a 0 and the end of each sequence."""
 
 _logger = logging.getLogger(__name__)
 
@@ -57,9 +74,9 @@ class DataStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.pairs_folder = CheckedFolder(path / "pairs")
-        self.ids_folder = CheckedFolder(path / "ids")
-        self._lock = FileLock(path / LOCK_FILE)
+        self.pairs_folder = CheckedFolder(path / "pairs", (TEXTS_FILE, ENDS_FILE))
+        self.ids_folder = CheckedFolder(path / "ids", IDS_FILES)
+        self._lock = WaitingLock(path, LOCK_FILE)
 
     @classmethod
     def beside(cls, folder: str | os.PathLike[str]) -> DataStore:
@@ -76,6 +93,9 @@ class DataStore:
     def read_pairs(self, config: DataConfig, pairs: Iterable[Pair]) -> Sequence[Pair]:
         """Return the pairs of the training files: from memory if they are small, or from the store.
 
+        With `data.replay`, the pairs are joined with others in a temporary file, so that the store
+        would only be another copy of the texts, and is not written.
+
         Args:
             config: the recipe's `[data]` section.
             pairs: the pairs of the files, which are read only if the store does not have them.
@@ -83,41 +103,23 @@ class DataStore:
         Raises:
             InputError: if a file cannot be used, or the store cannot be written.
         """
-        origin = origin_of(config)
+        origin = None if config.replay else origin_of(config)
         if origin is None:
             return collect_pairs(pairs, config.in_memory)
-        found = self._open_pairs(origin)
-        if found is not None:
-            if self.pairs_folder.numbers()[_CHARACTERS] > config.in_memory * MEGABYTE:
-                return found
-            return list(found)
+        opened = self._open_pairs(origin)
+        if opened.value is not None:
+            is_large = opened.numbers[CHARACTERS] > config.in_memory * MEGABYTE
+            return opened.value if is_large else list(opened.value)
         return collect_pairs(pairs, config.in_memory, partial(self._write_pairs, config, origin))
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Let only one process at a time write the store; the others wait.
-
-        Raises:
-            InputError: if the folder cannot be written.
-        """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            try:
-                self._lock.acquire(timeout=DELAY)
-            except Timeout:
-                _logger.info("%s: waits for another process, which writes this folder", self.path)
-                self._lock.acquire()
-        except OSError as error:
-            raise not_writable(self.path, error) from error
-        try:
-            yield
-        finally:
-            self._lock.release()
-            if not self._lock.is_locked:
-                self._remove_if_empty()
+    def locked(self) -> AbstractContextManager[None]:
+        """Let only one process at a time write the store; see `WaitingLock.hold`."""
+        return self._lock.hold()
 
     def remember(self, name: str, origin: Mapping[str, str], compute: Callable[[], str]) -> str:
         """Return the result of a computation; compute it only if the store does not have it.
+
+        A store that cannot be written for lack of rights does not keep the result.
 
         Args:
             name: name of the result; the store has one result of each name.
@@ -128,6 +130,8 @@ class DataStore:
         found = read_result(path, origin)
         if found is not None:
             return found
+        if not self.is_writable:
+            return compute()
         with self.locked():
             found = read_result(path, origin)  # another process may have computed it
             if found is None:
@@ -135,56 +139,61 @@ class DataStore:
                 write_result(path, origin, found)
         return found
 
-    def _open_pairs(self, origin: Mapping[str, str]) -> PairsInStore | None:
-        """Return all pairs, or None if the store does not have the pairs of this origin."""
+    @property
+    def is_writable(self) -> bool:
+        """Whether the folder exists and this process has the right to write into it."""
+        return os.access(self.path, os.W_OK | os.X_OK)
 
-        def read(folder: Path) -> PairsInStore | None:
-            if self.pairs_folder.problem(origin):
-                return None
+    def has(self, pairs: PairsInStore) -> bool:
+        """Return whether the folder `pairs` still has these pairs; only certain while `locked`."""
+        try:
+            return digest(self.pairs_folder.origin()) == pairs.pairs_digest
+        except InputError:  # deleted or damaged
+            return False
+
+    def _open_pairs(self, origin: Mapping[str, str]) -> Opened[PairsInStore]:
+        """Return all pairs, or why the store does not have the pairs of this origin."""
+
+        def read(folder: Path, numbers: Mapping[str, int]) -> PairsInStore:
             texts, ends = map_pairs(folder)
+            if len(ends) != 2 * numbers.get(PAIRS, -1) + 1:
+                raise InputError(f"{ENDS_FILE}: not complete")
             return PairsInStore(texts, ends, np.arange(len(ends) // 2), self, digest(origin))
 
-        return read_unchanged(self.pairs_folder.path, read)
+        return self.pairs_folder.open(origin, read)
 
     def _write_pairs(
         self, config: DataConfig, origin: Mapping[str, str], pairs: Iterable[Pair]
     ) -> StoredPairs:
         """Write all pairs to the store, or to a temporary file if there must not be a store."""
-        if reason := self._reason_not_made():
+        if reason := self._reason_not_written():
             _logger.warning(
-                "%s: this folder cannot be made (%s), so the large training data is in temporary "
-                "files, and each start reads it again.",
+                "%s: this folder cannot be written (%s), so the large training data is in "
+                "temporary files, and each start reads it again.",
                 *(self.path, reason),
             )
             return StoredPairs.of(pairs)
         with self.locked():
-            found = self._open_pairs(origin)
-            if found is None:
+            opened = self._open_pairs(origin)
+            if opened.value is None:
                 with self.pairs_folder.writing(origin) as (folder, numbers):
-                    report_writing(self.pairs_folder, origin, "the texts of large training data")
-                    numbers[_CHARACTERS] = write_files(folder, pairs)
+                    report_writing(self.path, "the texts of large training data", opened.problem)
+                    numbers.update(write_files(folder, pairs))
                     check_unchanged(config, origin)
-                found = self._open_pairs(origin)
-        if found is None:
-            raise InputError(f"{self.path}: changed while it was written; start again.")
-        return found
+                opened = self._open_pairs(origin)
+        if opened.value is None:
+            raise changed_meanwhile(self.path)
+        return opened.value
 
-    def _reason_not_made(self) -> str:
-        """Return why the folder cannot be made, or "" if it can or if the disk is full."""
+    def _reason_not_written(self) -> str:
+        """Return the right that is missing to make or to write the folder, or ""."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 return os.strerror(error.errno)
             raise not_writable(self.path, error) from error
-        return ""
-
-    def _remove_if_empty(self) -> None:
-        """Remove the folder if nothing was written, for example because the data has an error."""
-        if {path.name for path in self.path.glob("*")} <= {LOCK_FILE}:
-            with suppress(OSError):
-                (self.path / LOCK_FILE).unlink(missing_ok=True)
-                self.path.rmdir()
+        return "" if self.is_writable else os.strerror(errno.EACCES)
 
 
 class PairsInStore(StoredPairs):
@@ -252,8 +261,12 @@ def digest(values: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
-def report_writing(folder: CheckedFolder, origin: Mapping[str, str], what: str) -> None:
+def report_writing(path: Path, what: str, problem: str) -> None:
     """Log that a part of a store is written and, if there was one, why it cannot be used."""
-    problem = folder.problem(origin)
     reason = "" if problem == "missing" else f" again ({problem})"
-    _logger.info("%s: writes %s%s", folder.path.parent, what, reason)
+    _logger.info("%s: writes %s%s", path, what, reason)
+
+
+def changed_meanwhile(path: Path) -> InputError:
+    """Return the error for a store whose files changed after they were written."""
+    return InputError(f"{path}: changed while it was written; start again.")

@@ -28,6 +28,9 @@ from .stored_pairs import ENDS_FILE, TEXTS_FILE, Pair, write_texts
 _BLOCK = 1 << 20
 """Number of texts whose ends are written at a time."""
 
+CHARACTERS, PAIRS = "characters", "pairs"
+"""Names of the numbers in the record of the pairs."""
+
 _UNREAD = {
     *("path", "target_path", "folder"),  # the content of the files counts, not their place
     *("validation_path", "validation_target_path", "alignment_path", "held_out", "replay"),
@@ -69,15 +72,15 @@ def check_unchanged(config: DataConfig, origin: Mapping[str, str]) -> None:
         raise InputError("a file of `data.path` has changed while it was read; start again.")
 
 
-def write_files(folder: Path, pairs: Iterable[Pair]) -> int:
-    """Write the texts and their ends, and return the number of characters."""
-    characters = 0
+def write_files(folder: Path, pairs: Iterable[Pair]) -> dict[str, int]:
+    """Write the texts and their ends, and return the numbers of characters and of pairs."""
+    numbers = {CHARACTERS: 0, PAIRS: 0}
 
     def count(advance: Advance) -> Iterator[Pair]:
-        nonlocal characters
-        for number, pair in enumerate(pairs):
-            characters += len(pair[0]) + len(pair[1])
-            if number % 1000 == 999:
+        for number, pair in enumerate(pairs, start=1):
+            numbers[CHARACTERS] += len(pair[0]) + len(pair[1])
+            numbers[PAIRS] = number
+            if number % 1000 == 0:
                 advance(1000)
             yield pair
 
@@ -88,8 +91,8 @@ def write_files(folder: Path, pairs: Iterable[Pair]) -> int:
     ):
         written = write_texts(count(advance), texts)
         while block := list(islice(written, _BLOCK)):
-            np.array(block, "int64").tofile(ends)
-    return characters
+            ends.write(np.array(block, "int64").tobytes())  # `tofile` ignores a full disk
+    return numbers
 
 
 def show_pairs(total: int | None) -> AbstractContextManager[Advance]:

@@ -455,8 +455,8 @@ class TrainingConfig(Section):
     freeze: str = redeclare(Seq2SeqConfig, "freeze")
     rates: str = setting(
         "",
-        "factors on the learning rate of layers, given by names or patterns and separated by "
-        "commas, such as `encoder=0.1, *_embedding=0`; empty: none",
+        "`NAME=FACTOR` items, separated by commas, such as `encoder=0.1, *_embedding=0.5`; each "
+        "multiplies the learning rate of the layers that the name or pattern matches; empty: none",
     )
     bucket_width: int = setting(
         8,

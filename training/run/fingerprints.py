@@ -50,7 +50,8 @@ class Fingerprint:
         Raises:
             InputError: If the file cannot be read.
         """
-        return cls(os.fspath(path), os.path.getsize(path), cached_checksum(path))
+        sha256 = cached_checksum(path)  # raises an error that names the path
+        return cls(os.fspath(path), os.path.getsize(path), sha256)
 
     def matches(self, path: str) -> bool:
         """Return whether a file has the same content. It is read only if the sizes are equal."""

@@ -1,1 +1,1 @@
-"""Parts of all commands except `translate`: tables, reports, progress bars and readers."""
+"""Parts that several commands use: tables, reports, progress bars, readers and checks."""

@@ -25,7 +25,7 @@ def check_requires(context: typer.Context, **needed: str) -> None:
 
     Args:
         context: the context of the command.
-        **needed: for the name of a parameter, that of the parameter which it requires.
+        **needed: for each parameter, the name of the parameter that it requires.
 
     Raises:
         InputError: if one is given without the parameter that it requires.
@@ -38,18 +38,18 @@ def check_requires(context: typer.Context, **needed: str) -> None:
             )
 
 
-def check_effective(context: typer.Context, without: Mapping[str, Collection[str]]) -> None:
-    """Check that no option is given together with one that takes away its effect.
+def check_effective(context: typer.Context, ineffective: Mapping[str, Collection[str]]) -> None:
+    """Check that no option is given that has no effect because another one is given.
 
     Args:
         context: the context of the command.
-        without: for the name of a parameter, those of the parameters that have no effect with it.
+        ineffective: for a parameter, the names of those that have no effect if it is given.
 
     Raises:
         InputError: if both are given.
     """
     options = option_names(context)
-    for name, others in without.items():
+    for name, others in ineffective.items():
         for other in others if is_given(context, name) else ():
             if is_given(context, other):
                 raise InputError(

@@ -160,8 +160,8 @@ def export(
     check_choice(tflite)
     if tflite == "float32" and is_given(context, "lines"):
         raise InputError(
-            "--lines requires --tflite with a precision other than float32; float32 is not measured. "
-            f"Received: --lines {lines} with --tflite float32."
+            "--lines requires --tflite with a precision other than float32; float32 is not "
+            f"measured. Received: --lines {lines} with --tflite float32."
         )
     check_compute(compute)
     if onnx:

@@ -30,7 +30,12 @@ from keras_attention.cli.command_parts.given_options import (
     is_given,
 )
 from keras_attention.cli.lines import OnError
-from keras_attention.cli.search_options import NONE_GIVEN, RANKING, SearchChoices, with_search_options
+from keras_attention.cli.search_options import (
+    NONE_GIVEN,
+    RANKING,
+    SearchChoices,
+    with_search_options,
+)
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.errors import InputError
 
@@ -45,7 +50,7 @@ _INEFFECTIVE = {
     "stream": RANKING,
     "as_json": ("scores", "alignments", "threshold", "words"),
 }
-"""For a parameter, those that have no effect with it."""
+"""For a parameter, the names of those that have no effect if it is given."""
 
 
 @with_search_options(SearchOptions)

@@ -29,7 +29,7 @@ class TranslationJob:
 
     Attributes:
         model: the model: a folder, a checkpoint, an export, or its name on a server.
-        others: models that are searched together with it.
+        others: further models of an ensemble with it.
         search: `prefix` and fields of `SearchOptions`, which override the model's settings.
         batch_size: lines searched together, or sent to a server in a request.
         whole_vocabulary: whether to ignore the model's short list.

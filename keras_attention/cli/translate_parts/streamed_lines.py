@@ -56,9 +56,9 @@ def open_stream(
     Args:
         path: the folder or file.
         search: `prefix` and fields of `SearchOptions`, which override the model's settings.
-        others: models that are searched together with this one, as an ensemble.
+        others: further models of an ensemble with this one.
         whole_vocabulary: whether to ignore the model's short list.
-        max_tokens: largest number of tokens of a text; default the translator's limit.
+        max_tokens: largest number of tokens of a text. Default: the translator's limit.
         features: values of source features by name, for texts that do not carry them.
 
     Raises:

@@ -69,7 +69,7 @@ def run_translate(
         size: largest number of lines translated together.
         columns: the parts of each translation to print.
         on_error: what to do with a line that cannot be used.
-        output: the file to write, which appears when it is complete; default standard output.
+        output: the file to write, which appears when it is complete. Default: standard output.
         resume: whether to continue the output of an interrupted command.
         made_by: the model and the options; see `open_output`.
 

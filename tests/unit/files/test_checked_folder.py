@@ -3,6 +3,7 @@
 import pytest
 
 from keras_attention.errors import InputError
+from keras_attention.files import checked_folder
 from keras_attention.files.checked_folder import RECORD_FILE, CheckedFolder
 
 ORIGIN = {"data": "a", "settings": "b"}
@@ -40,6 +41,23 @@ def test_a_damaged_file_is_noticed(folder, damage):
     assert folder.problem(ORIGIN) == "squares: damaged"
 
 
+def test_a_file_that_cannot_be_read_is_named(folder, monkeypatch):
+    def refuse(path, *_):
+        if path.name == "cubes":
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    real = checked_folder.open_artefact
+    monkeypatch.setattr(checked_folder, "open_artefact", refuse)
+    assert folder.problem(ORIGIN) == "cubes: damaged"
+
+
+def test_a_file_that_fails_after_the_check_is_a_problem(folder):
+    opened = folder.open(ORIGIN, lambda path, numbers: (path / "missing").read_bytes())
+    assert opened.value is None and "missing" in opened.problem
+    assert folder.open(ORIGIN, lambda path, numbers: dict(numbers)).value == {"count": 3}
+
+
 @pytest.mark.parametrize("content", ["", "{}", '{"format": 1, "origin": {}, "numbers": {}}'])
 def test_a_damaged_record_is_noticed(folder, content):
     (folder.path / RECORD_FILE).write_text(content)
@@ -51,6 +69,15 @@ def test_an_interrupted_block_leaves_the_earlier_folder(folder, tmp_path):
         (temporary / "squares").write_bytes(b"1")
         raise KeyboardInterrupt
     assert folder.problem(ORIGIN) == "" and [*tmp_path.iterdir()] == [folder.path]
+
+
+def test_a_folder_that_lost_its_record_is_written_again(folder):
+    own = CheckedFolder(folder.path, ["squares", "cubes"])
+    (folder.path / RECORD_FILE).unlink()
+    assert own.problem(ORIGIN) == f"{RECORD_FILE}: damaged"
+    with own.writing(ORIGIN) as (temporary, _):
+        (temporary / "squares").write_bytes(b"1")
+    assert own.problem(ORIGIN) == ""
 
 
 def test_a_folder_of_another_program_is_not_replaced(tmp_path):

@@ -1,3 +1,5 @@
+from operator import attrgetter
+
 import keras
 import numpy as np
 import pytest
@@ -65,14 +67,45 @@ def test_at_least_one_layer_must_stay_trainable():
 def test_the_variables_of_named_layers_have_their_factor_on_the_learning_rate():
     model = make("bridge")
     rates = variable_rates(model, "*=0.5, encoder=0.1, *_embedding=0, decoder=1")
-    expected = {"encoder": 0.1, "source_embedding": 0, "target_embedding": 0}
+    expected = {"encoder": 0.1, "source_embedding": 0, "target_embedding": 0, "decoder": 1}
     expected["output_projection"] = 0.5
-    assert rates == {
-        weight.path: factor
-        for name, factor in expected.items()
-        for weight in getattr(model, name).trainable_weights
-    }
-    assert variable_rates(model, "") == {}
+    for name, factor in expected.items():
+        paths = {weight.path for weight in getattr(model, name).trainable_weights}
+        found = {
+            rate
+            for rate, variable in zip(rates, model.trainable_variables, strict=True)
+            if variable.path in paths
+        }
+        assert found == {factor}, name
+    assert variable_rates(model, "") == ()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"encoder_layers": 2, "decoder_layers": 2, "copying": True},
+        {"attention": None, "freeze": "bridge"},
+        {"tie_embeddings": "target", "scheduled_sampling": True},
+        {"encoder": "transformer", "decoder": "transformer", "heads": 2, "max_target_length": 5},
+    ],
+)
+def test_a_saved_model_keeps_the_factor_of_each_variable(options, tmp_path):
+    rates = "encoder=0.25, decoder=0.5, target_embedding=0"
+    model = make(**{"freeze": "", "attention_units": 4, **options})
+    model.compile(FusedAdam(0.1, rates=variable_rates(model, rates)), loss=MaskedCrossentropy())
+    model.optimizer.build(model.trainable_variables)
+    for number, weight in enumerate(model.weights + model.optimizer.variables):
+        if weight.dtype == "float32" and weight.path.rpartition("/")[2] != "learning_rate":
+            weight.assign(keras.ops.full(weight.shape, number + 1.0))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert len(set(model.optimizer.rates)) == 4
+    assert loaded.optimizer.rates == model.optimizer.rates == variable_rates(loaded, rates)
+    for name in ("trainable_variables", "optimizer.variables"):
+        before, after = (attrgetter(name)(each) for each in (model, loaded))
+        for old, new in zip(before, after, strict=True):
+            np.testing.assert_array_equal(old, new)
 
 
 def test_training_changes_a_layer_in_proportion_to_its_factor():

@@ -63,12 +63,21 @@ def test_new_rows_are_the_mean_of_the_known_tokens():
     )
 
 
-def test_new_tokens_of_a_frozen_layer_are_reported(caplog):
-    start_from(make(LARGER, 2, freeze="source_embedding,decoder"), make(SIZES, 1))
-    assert [message.partition(":")[0] for message in caplog.messages] == [
-        "source_embedding/embeddings"
-    ]
-    assert "keeps 3 new tokens at the mean" in caplog.text
+@pytest.mark.parametrize(
+    ("freeze", "rates", "reported"),
+    [
+        ("source_embedding,decoder", "", ["source_embedding"]),
+        ("decoder", "*_embedding=0, target_embedding=0.1", ["source_embedding"]),
+        ("source_embedding", "target_embedding=0", ["source_embedding", "target_embedding"]),
+        ("", "*_embedding=0.5", []),
+    ],
+)
+def test_new_tokens_that_training_does_not_change_are_reported(freeze, rates, reported, caplog):
+    start_from(make(LARGER, 2, freeze=freeze), make(SIZES, 1), rates)
+    assert sorted(message.partition("/")[0] for message in caplog.messages) == reported
+    for text in caplog.messages:
+        assert "training.freeze, or a factor of 0 in training.rates, keeps" in text
+        assert f"{3 if 'source' in text else 4} new tokens at the mean" in text
 
 
 def test_only_one_of_the_models_may_have_a_sampler():

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
 
@@ -138,6 +139,18 @@ def test_damaged_ids_are_encoded_again(name, pairs, writes, caplog):
     assert writes == [1, 1] and f"{name}: damaged" in caplog.text
 
 
+def test_pairs_that_another_run_replaced_in_the_store_keep_their_own_ids(
+    pairs, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(stored_ids, "_LEAST", 1)
+    monkeypatch.setattr(stored_ids, "count_cores", lambda: 2)
+    (tmp_path / "other.tsv").write_text("<n=1> c b\td\n" * 30)
+    other = DataConfig(format="tsv", path=str(tmp_path / "other.tsv"), in_memory=0)
+    read_pairs(other, 1, DataStore(pairs.store.path))
+    tokenizers = WORDS, LETTERS
+    assert ids_of(encode_in_store(pairs, tokenizers, "pairs")) == expected(PAIRS, tokenizers)
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 def test_an_error_names_the_training_pair(processes, pairs, monkeypatch):
     monkeypatch.setattr(stored_ids, "count_cores", lambda: processes)
@@ -155,6 +168,28 @@ def test_a_process_that_ends_is_reported_and_leaves_no_ids(pairs, monkeypatch):
     with pytest.raises(InputError, match="a worker process ended early, with exit code 3"):
         encode_in_store(pairs, (WORDS, LETTERS), "pairs")
     assert not pairs.store.ids_folder.path.exists()
+
+
+def test_an_error_in_a_process_is_raised_in_one_sentence(pairs, monkeypatch):
+    monkeypatch.setattr(stored_ids, "count_cores", lambda: 2)
+    monkeypatch.setattr(stored_ids, "_LEAST", 1)
+    monkeypatch.setattr(DataStore, "has", lambda store, pairs: True)
+    shutil.rmtree(pairs.store.pairs_folder.path)
+    with pytest.raises(InputError, match="cannot be encoded. Received: FileNotFoundError: "):
+        encode_in_store(pairs, (WORDS, LETTERS), "pairs")
+
+
+def test_ids_are_in_temporary_files_without_a_right_to_write_the_store(pairs, monkeypatch, caplog):
+    encode_pairs(pairs, (WORDS, LETTERS), (99, 99))
+    before = {path.name for path in pairs.store.path.iterdir()}
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    again = encode_pairs(pairs, (WORDS, LETTERS), (99, 99))
+    assert caplog.text == ""  # they are read
+    other = encode_pairs(pairs, (LETTERS, LETTERS), (99, 99))
+    assert "cannot be written, so the token ids are in temporary files" in caplog.text
+    assert ids_of([again.sources, again.targets]) == expected(PAIRS, (WORDS, LETTERS))
+    assert ids_of([other.sources, other.targets]) == expected(PAIRS, (LETTERS, LETTERS))
+    assert {path.name for path in pairs.store.path.iterdir()} == before
 
 
 def test_a_full_disk_is_reported_in_one_sentence(pairs, monkeypatch):

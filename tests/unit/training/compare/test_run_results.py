@@ -1,5 +1,6 @@
 """Trained runs are measured; a translator that copies stands in for their models."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -76,15 +77,24 @@ def test_no_alignment_is_measured_for_models_without_alignment(attention, copier
     assert run_results.complete_run(run).alignment == {}
 
 
-def test_the_runs_of_a_comparison_share_the_store_of_large_data(trained, tmp_path, monkeypatch):
-    stores, run = [], trained()
-    run.result_file.unlink()
+def test_runs_with_the_same_pairs_and_tokenizers_share_the_store_of_large_data(
+    trained, tmp_path, monkeypatch
+):
+    stores = []
 
     def train(recipe, folder, *, resume, store):
         stores.append(store)
         raise InputError("enough.")
 
     monkeypatch.setattr(run_results, "train", train)
-    with pytest.raises(InputError, match="enough"):
-        run_results.complete_run(run)
-    assert stores == [tmp_path.with_name(tmp_path.name + ".store")]
+    run = trained()
+    run.result_file.unlink()
+    recipe = run.recipe
+    larger = replace(recipe, model=replace(recipe.model, units=recipe.model.units * 2))
+    lowercase = replace(recipe, text=replace(recipe.text, lowercase=True))
+    for each in (recipe, larger, lowercase, replace(recipe, seed=recipe.seed + 1)):
+        with pytest.raises(InputError, match="enough"):
+            run_results.complete_run(replace(run, recipe=each))
+    assert stores[0] == stores[1] and len({*stores}) == 3
+    assert {path.parent for path in stores} == {tmp_path.parent}
+    assert all(path.name.startswith(tmp_path.name) and path.suffix == ".store" for path in stores)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from keras_attention.errors import InputError
 from keras_attention.training.data import data_store, store_files
-from keras_attention.training.data.data_store import DataStore, PairsInStore, remembered
+from keras_attention.training.data.data_store import LOCK_FILE, DataStore, PairsInStore, remembered
 from keras_attention.training.data.pairs import read_pairs, split_pairs
 from keras_attention.training.recipe.sections import DataConfig
 
@@ -116,6 +117,27 @@ def test_a_full_disk_is_reported_in_one_sentence(number, config, store, monkeypa
     assert not store.path.exists()
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_a_disk_that_is_full_when_the_ends_are_written_is_reported(config, store, monkeypatch):
+    def open_full(path, *args):
+        return open("/dev/full" if path.name == "ends" else path, *args)
+
+    monkeypatch.setattr(store_files, "open", open_full, raising=False)
+    with pytest.raises(InputError, match="path that can be written. Received: No space left"):
+        read_pairs(config, 1, store)
+    assert not store.path.exists()
+
+
+def test_a_store_that_lacks_pairs_is_written_again(config, store, writes, caplog):
+    read_pairs(config, 1, store)
+    assert store.pairs_folder.numbers()["pairs"] == 40
+    record = store.pairs_folder.path / "record.json"
+    record.write_text(record.read_text().replace('"pairs": 40', '"pairs": 41'))
+    caplog.set_level(logging.INFO)
+    assert len(read_pairs(config, 1, store)) == 40
+    assert writes == [1, 1] and "again (ends: not complete)" in caplog.text
+
+
 def test_without_a_right_to_write_the_pairs_are_in_a_temporary_file(
     config, store, monkeypatch, caplog
 ):
@@ -125,7 +147,34 @@ def test_without_a_right_to_write_the_pairs_are_in_a_temporary_file(
     monkeypatch.setattr("pathlib.Path.mkdir", refuse)
     pairs = read_pairs(config, 1, store)
     assert not isinstance(pairs, PairsInStore | list) and len(pairs) == 40
-    assert "cannot be made (Permission denied)" in caplog.text
+    assert "cannot be written (Permission denied)" in caplog.text
+
+
+def test_a_store_without_a_right_to_write_is_read_and_left_as_it_is(
+    config, store, monkeypatch, caplog
+):
+    stored = read_pairs(config, 1, store)
+    monkeypatch.setattr(data_store.os, "access", lambda path, mode: path != store.path)
+    assert list(read_pairs(config, 1, store)) == list(stored) and caplog.text == ""
+    assert remembered(stored, "answer", {}, lambda: "yes") == "yes"
+    changed = read_pairs(replace(config, header=True), 1, store)
+    assert not isinstance(changed, PairsInStore) and len(changed) == 39
+    assert "cannot be written (Permission denied)" in caplog.text
+    assert list(read_pairs(config, 1, store)) == list(stored)
+    assert not (store.path / "results").exists()
+
+
+def test_a_store_that_vanishes_after_its_check_is_written_again(config, store, writes, monkeypatch):
+    read_pairs(config, 1, store)
+    mapped = data_store.map_pairs
+
+    def vanish_then_map(folder):
+        if len(writes) == 1:
+            shutil.rmtree(folder, ignore_errors=True)
+        return mapped(folder)
+
+    monkeypatch.setattr(data_store, "map_pairs", vanish_then_map)
+    assert len(read_pairs(config, 1, store)) == 40 and writes == [1, 1]
 
 
 def test_a_pipe_has_no_store(config, store, tmp_path):
@@ -136,6 +185,11 @@ def test_a_pipe_has_no_store(config, store, tmp_path):
     pairs = read_pairs(replace(config, path=str(pipe)), 1, store)
     writer.join()
     assert len(pairs) == 40 and not store.path.exists()
+
+
+def test_a_run_that_replays_pairs_has_no_store(config, store):
+    assert len(read_pairs(replace(config, replay=0.1), 1, store)) == 40
+    assert not store.path.exists()
 
 
 def test_a_file_that_changes_while_it_is_read_is_an_error(config, store, monkeypatch):
@@ -209,4 +263,4 @@ def test_processes_wait_for_each_other_and_a_killed_one_leaves_nothing(config, s
     with slow:
         assert slow.stdout.read() == "40\n" and slow.wait() == 0
     names = {path.name for path in store.path.iterdir()}
-    assert names == {"pairs", data_store.LOCK_FILE}
+    assert names == {"pairs", LOCK_FILE}

@@ -1,0 +1,36 @@
+"""A worker process that ends, or sends what is not an answer, is an error of one sentence."""
+
+import os
+import sys
+
+import pytest
+
+from keras_attention import child_processes
+from keras_attention.child_processes import WorkerProcess
+from keras_attention.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("raise SystemExit(3)", "a worker process ended early, with exit code 3."),
+        (
+            "import os; os.kill(os.getpid(), 9)",
+            "a worker process was ended by SIGKILL; if the memory is full, free some of it.",
+        ),
+        ("import os; os.kill(os.getpid(), 40)", "a worker process was ended by signal 40."),
+        (
+            "import time; print('noise', flush=True); time.sleep(60)",
+            "a worker process sent what is not an answer, and was ended.",
+        ),
+    ],
+)
+@pytest.mark.skipif(os.name == "nt", reason="needs Unix signals")
+def test_why_a_process_does_not_answer(code, message, monkeypatch):
+    if "noise" in code:
+        monkeypatch.setattr(child_processes, "_GRACE", 0.01)
+    worker = WorkerProcess([sys.executable, "-c", code], os.environ, advice="free some of it")
+    with pytest.raises(InputError) as error:
+        worker.receive()
+    worker.close()
+    assert str(error.value) == message
