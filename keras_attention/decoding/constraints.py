@@ -156,9 +156,7 @@ def check_term_tables(
     if isinstance(terms.starts, np.ndarray):  # tensors in a graph were checked before
         needed = max(automaton.shortest_from(start) for start in set(terms.starts.tolist()))
         if needed > options.max_length:
-            rule = (
-                f"must be at least {needed}, the length of the shortest output with its {{terms}}"
-            )
+            rule = f"must be at least {needed}, the length of the shortest output with {{terms}}"
             raise OptionError("max_length", rule, max_length=options.max_length)
 
 

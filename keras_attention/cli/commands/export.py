@@ -207,7 +207,7 @@ def _check_page(web: Path, allowed: Path | None, pattern: str | None, tflite_bat
     Raises:
         InputError: if it cannot.
     """
-    if not (allowed is pattern is None):
+    if allowed is not None or pattern is not None:
         raise InputError(
             "--web cannot be combined with --allowed or --pattern, because the page would not obey "
             f"the limit. Received: --web {web} with {'--allowed' if allowed else '--pattern'}."
