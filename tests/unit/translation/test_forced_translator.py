@@ -96,7 +96,7 @@ def test_a_text_whose_terms_do_not_fit_is_an_error_after_the_texts_before_it(tra
     [
         ({}, "`beam_width` must be at least 2 to force `terms`"),
         ({"beam_width": 3, "pattern": "a+"}, "`terms` must be None with `allowed`, `pattern`"),
-        ({"beam_width": 3, "sample": True}, "`sample` must be False"),
+        ({"beam_width": 3, "sample": True}, "`terms` requires beam search"),
     ],
 )
 def test_options_that_contradict_terms_are_refused(translator, options, message):
