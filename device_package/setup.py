@@ -1,7 +1,8 @@
 """Build the distribution keras-attention-device, which runs TFLite files without TensorFlow.
 
-Its modules are copies of the library's: all that `STARTS` reach by import statements. The copies
-have an import name of their own, so that both distributions can be installed side by side.
+It contains copies of library modules: those in `STARTS`, and all that they import, directly or
+indirectly. The copies have an import name of their own, so that both distributions can be installed
+side by side.
 """
 
 import ast
@@ -35,7 +36,8 @@ def copy_runtime(folder: Path) -> set[str]:
 def _reached_files() -> dict[str, Path]:
     """Return the file of each module that `STARTS` reach, and of the packages that contain it.
 
-    An import in a function counts too. Public names of a package, which are in its stub, do not.
+    A module is reached if it is in `STARTS`, or if a reached module imports it. An import in a
+    function counts too. The public names in the stub of a package do not count.
     """
     settings = ConfigParser()
     settings.read(REPOSITORY / "setup.cfg", encoding="utf-8")
@@ -86,7 +88,11 @@ def _source(node: ast.ImportFrom, module: str, file: Path) -> str:
 
 
 def _code(module: str, files: dict[str, Path]) -> str:
-    """Return the code of a module; of a package with a stub, the imports of its public names."""
+    """Return the code of a module.
+
+    For a package with a stub, return only the imports of those public names whose modules are in
+    `files`.
+    """
     stub = files[module].with_suffix(".pyi")
     if not stub.is_file():
         return files[module].read_text(encoding="utf-8")
@@ -104,7 +110,8 @@ def _rename(text: str) -> str:
 
 if __name__ == "__main__":
     if not (HERE / "PKG-INFO").is_file():  # a source distribution already contains the copies
-        shutil.rmtree(HERE / "build", ignore_errors=True)  # setuptools would add its old files
+        # Setuptools would add the files of an earlier build.
+        shutil.rmtree(HERE / "build", ignore_errors=True)
         copy_runtime(HERE / "src")
         shutil.copy(REPOSITORY / "LICENSE", HERE)
     setup()

@@ -118,7 +118,8 @@ def _report_start(prepared: Prepared, run: RunFolder) -> None:
     )
     if replayed := start.origin.replayed:
         _logger.info(
-            "%s: %d of the training pairs are those of the model given with --from",
+            "%s: %d of the training pairs come from the training data of the model given with "
+            "--from",
             *(recipe.name, len(replayed)),
         )
     if recipe.training.precision != TrainingConfig.precision:

@@ -3,8 +3,8 @@
 python benchmarks/speed/growth.py --picture benchmarks/results/growth.png
 
 Varies one of the four sizes; the others stay at source 16, target 16, batch 16 and 8,000 tokens.
-Measures the seconds and memory of a training step, and the seconds of a greedy search with as many
-steps as the target, on one core and on two. The ids are random, without padding.
+Measures the time and memory of a training step, and of a greedy search with as many steps as the
+target has, first on one core and then on two. The ids are random, without padding.
 """
 
 from __future__ import annotations

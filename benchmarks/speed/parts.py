@@ -2,9 +2,9 @@
 
 python benchmarks/speed/parts.py
 
-Measures each part alone, in one process, alternating the two implementations: the loss and its
-gradient, the most likely tokens of a search, Adam's update, the accuracy, and an LSTM with its
-gradients. The inputs are random; the sizes are those of the other scripts, with beam 5.
+Measures these parts one by one: the loss and its gradient, the most likely tokens of a search,
+Adam's update, the accuracy, and an LSTM with its gradients. The two implementations take turns in
+one process. The inputs are random; the sizes are those of the other scripts, with beam 5.
 """
 
 from __future__ import annotations

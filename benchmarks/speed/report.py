@@ -42,7 +42,11 @@ def rates(replies: Sequence[Reply], count: str) -> dict[str, list[float]]:
 def rows_of_rates(
     replies: Mapping[str, Sequence[Reply]], count: str, ours: str = "ours", floor: str = "floor"
 ) -> list[dict[str, Any]]:
-    """Return a row per system: rate, share of the floor's rate, and how much faster ours is."""
+    """Return a row per system: its rate, two ratios of rates, and the spread of its rounds.
+
+    The ratios are its rate divided by the rate of `floor`, the bare matrix products, and the
+    speedup of `ours` over it.
+    """
     measured = {name: rates(found, count) for name, found in replies.items()}
     rows = []
     for name, rate in measured.items():
@@ -64,7 +68,7 @@ def rows_of_rates(
 
 
 def quote_better(rows: Sequence[Mapping[str, Any]], off: str = ", no oneDNN") -> None:
-    """Print our speedup over each peer, in the faster of its runs with and without oneDNN."""
+    """Print our speedup over the faster run of each peer that ran with and without oneDNN."""
     ratios = {row["system"]: row.get("ours over it, wall") for row in rows}
     for name in ratios:
         if name + off in ratios and ratios[name] is not None:
@@ -83,7 +87,7 @@ def ratio(one: Mapping[str, list[float]], other: Mapping[str, list[float]], cloc
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """Return the smallest value that is not below a share of the values, such as 95 % of them."""
+    """Return the smallest value such that at least a share of the values (0 to 1) is not larger."""
     ordered = sorted(values)
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
 

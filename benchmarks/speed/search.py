@@ -2,16 +2,16 @@
 
 python benchmarks/speed/search.py --data data/multi30k --python-joey PATH
 
-Runs greedy search and beam 5. The weights are random, except those that end every output after as
-many tokens as its source has (`workers/counter.py`). So all systems generate the same number of
-tokens, except in int8, where the counter is inexact: there, compare tokens per second.
+Runs greedy search and beam 5. The weights are random, except a few that act as a counter: they make
+every output as long as its source (`workers/counter.py`). So all systems generate the same number
+of tokens, except in int8, where the counter is inexact: there, compare tokens per second.
 
 "ours", "tflite", "torch" and "joeynmt, by length" get the sources in the order of their length,
-"keras" and "joeynmt" in the order of the file. "tflite" is a file that searches 16, 32 or 64 texts
-together, in the TFLite runtime. "keras" calls `predict` for every token, like Keras's tutorial on
-sequences, but with a batch instead of one sentence; "keras, predict_on_batch" is faster. Keras's
-tutorials have no beam search. The floor is the time of the matrix products of unfinished
-hypotheses.
+"keras" and "joeynmt" in the order of the file. "tflite" runs an exported file in the TFLite
+runtime, in batches of 16, 32 or 64 texts. "keras" calls `predict` for every token, like Keras's
+tutorial on sequences, but with a batch instead of one sentence; "keras, predict_on_batch" is
+faster. Keras's tutorials have no beam search. "floor" computes only the matrix products in float32,
+at each step those of the unfinished hypotheses (`workers/floor.py`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ CONTESTANTS = [
 
 
 def measure(run: Run, attention: str, beams: list[int]) -> tuple[dict[str, Any], Any, Any]:
-    """Return tables by beam width for one attention, all replies, and the systems' versions."""
+    """Measure all systems with one attention mechanism.
+
+    Return a table per beam width, all replies, and the versions of the systems.
+    """
     config = run.config(attention)
     workers = run.start([contestant.worker for contestant in CONTESTANTS], config)
     for name, worker in workers.items():

@@ -4,14 +4,14 @@ python benchmarks/speed/serving_load.py dates=saved_models/dates=data/dates.txt 
     g2p=saved_models/g2p-kor=data/words.txt
 
 Each argument is NAME=MODEL=TEXTS: a name for the table, an exported run folder, and a file with a
-text per line. Start with models of different sizes.
+text per line. Use models of different sizes, to see how the rate depends on the size.
 
 A replica is the tests' loopback server: it runs the SavedModel with TensorFlow on one core and
 merges requests as TensorFlow Serving does. The requests, with one text each, come over gRPC from
-a client on another core. First, many callers that each wait for their answer find the largest rate,
-the capacity. Then requests arrive at random times (a Poisson process) at a share of that capacity,
-whether or not earlier requests were answered. Their times count from the moment of arrival, so
-that waiting in a queue is included.
+a client on another core. First the script measures the largest rate, the capacity: many callers
+send requests, and each waits for its answer before it sends the next one. Then requests arrive at
+random times (a Poisson process) at a share of that capacity, whether or not earlier requests were
+answered. Their times count from the moment of arrival, so that waiting in a queue is included.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def capacity(served: Replica, texts: Sequence[str], seconds: float) -> dict[str,
 
 
 def load(served: Replica, texts: Sequence[str], rate: float, seconds: float) -> dict[str, float]:
-    """Return percentiles of the time of a request in milliseconds, at a rate of arrivals."""
+    """Return percentiles of the response time in ms if `rate` requests arrive per second."""
     count = max(1, round(rate * seconds))
     arrivals = np.cumsum(np.random.default_rng(1).exponential(1 / rate, count)).tolist()
     before, start = served.runs(), time.perf_counter()

@@ -4,8 +4,9 @@ python benchmarks/speed/short_list.py saved_models/multi30k-en-de \
   data/multi30k/tok/val.lc.norm.tok.en data/multi30k/tok/val.lc.norm.tok.de
 
 The list is learned from the training pairs of the model's recipe, like `training.short_list`.
-Prints sentences per second of CPU time, and BLEU of the same sentences. The lists take turns. Small
-batches get fewer sentences, because each sentence takes longer.
+Prints sentences per second of CPU time, and BLEU of the same sentences. Each round measures every
+list once, one after the other. Small batches get fewer sentences, because each sentence takes
+longer.
 """
 
 from __future__ import annotations
@@ -47,7 +48,10 @@ def learn(folder: Path, translator: Translator, sizes: list[int], data: str) -> 
 def measure(
     translator: Translator, texts: list[str], lists: dict[int, Any], rounds: int, **options: Any
 ) -> tuple[dict[int, list[dict[str, float]]], dict[int, list[str]]]:
-    """Return the seconds of each round and the outputs, by size of the list, without round 0."""
+    """Return the seconds of each round, and the outputs, for each size of the list.
+
+    Round 0 is a warm-up on a few texts and is left out.
+    """
     seconds: dict[int, list[dict[str, float]]] = {size: [] for size in lists}
     outputs: dict[int, list[str]] = {}
     for number in range(rounds + 1):

@@ -41,7 +41,10 @@ def pack_part(part: Any) -> bytes:
 
 
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]
-    """A builder that aligns buffers to 16 bytes, which the schema requires but its code omits."""
+    """A builder that aligns buffers to 16 bytes.
+
+    The schema requires this alignment, but the Python code generated from the schema omits it.
+    """
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:  # noqa: N802,N803
         """Begin a vector. Vectors of single bytes are always the data of buffers, so align them."""

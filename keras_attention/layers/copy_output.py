@@ -28,8 +28,8 @@ class CopyOutput(Configured, keras.layers.Layer):
     A source token that is not in the target vocabulary is copied as `<unk>`. Recipes with copying
     set `SearchSettings.replace_unknown`, so that translators and exports replace that `<unk>` with
     the source token of the largest weight. Both together have the effect of the paper's extended
-    vocabulary. In training, `pointers` tell which source token is right: an `<unk>` copied from
-    another place counts as a different token, as in the paper.
+    vocabulary. In training, `pointers` mark the source tokens that are right if the target token is
+    unknown. An `<unk>` that is copied from any other place counts as wrong, as in the paper.
 
     Args:
         source_vocabulary_size: number of source ids.
@@ -41,9 +41,9 @@ class CopyOutput(Configured, keras.layers.Layer):
         alignment: `[N, S]` or `[B, T, S]`, where `N = B * K` for `K` hypotheses per source.
         copies: `target_ids` of the source, `[B, S]`.
         pointers: optional, `[B, T, S]`: 1 where the target token to be predicted is unknown and
-            equals the source token, else 0. In a step with a 1, `<unk>` gets only the probability
-            of copying from the places with a 1. The remaining probability of `<unk>` moves to the
-            padding id, which is never the right prediction.
+            equals the source token, else 0. If a step has a 1, the probability of `<unk>` is only
+            that of copying from the source tokens marked 1. The remaining probability of `<unk>`
+            moves to the padding id, which is never the right prediction.
 
     Returns:
         Log-probabilities of the shape of `logits`, float32.
@@ -116,7 +116,7 @@ class CopyOutput(Configured, keras.layers.Layer):
         self.targets.assign(table.astype("int32"))
 
     def target_ids(self, source: Tensor) -> Tensor:
-        """Return the target ids `[B, S]` that source ids `[B, S]` are copied as."""
+        """Return the target id that is written when each source id is copied; both are `[B, S]`."""
         return ops.take(self.targets, ops.cast(source, "int32"), axis=0)
 
     def call(

@@ -22,7 +22,14 @@ RESUME = " ".join(["train dates --output model --resume", *overrides(*SETTINGS)]
 
 
 class Case(NamedTuple):
-    """The arguments of a command, words of its error, files to create, and damage to `model`."""
+    """A command with bad input.
+
+    Attributes:
+        arguments: the arguments of the command.
+        words: text that its error message must contain.
+        files: the content of each file to create, by name.
+        damage: a function that damages the folder `model`.
+    """
 
     arguments: str
     words: str

@@ -186,7 +186,7 @@ def test_evaluate_measures_on_the_held_out_pairs_of_the_start_model(work, run):
         (["--from", "base", "--set", "freeze=encodr"], "`freeze` must name layers among"),
         (["--from", "base", "--set", "rates=encodr=1"], "`rates` must name layers among"),
         (["--from", "base", "--set", "rates=encoder"], "`training.rates` must be items such as"),
-        (["--set", "replay=0.5"], "`data.replay` draws pairs of the model"),
+        (["--set", "replay=0.5"], "`data.replay` draws training pairs from the run"),
         (["--from", "base", "--set", "replay=1"], "`data.replay` must be a finite number"),
     ],
 )

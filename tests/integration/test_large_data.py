@@ -1,4 +1,7 @@
-"""A run on large data trains like one in memory, and its later starts use the store beside it."""
+"""Training on data in files gives the same model as in memory; later starts reuse the files.
+
+The files are in the store, a folder beside the run folder.
+"""
 
 import logging
 from contextlib import contextmanager
@@ -21,7 +24,7 @@ SETTINGS = [
     "format=tsv", "held_out=4", "epochs=2", "units=8", "embedding=6", "attention_units=6",
     "batch_size=9", "source_tokenizer=word", "target_tokenizer=word", "dropout=0.2",
 ]  # fmt: skip
-EARLIER = "the texts and ids of 30 training pairs are those of an earlier start"
+EARLIER = "the texts and ids of 30 training pairs were stored by an earlier start and are reused"
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ def recipe(tmp_path):
 
 @pytest.fixture(autouse=True)
 def done(monkeypatch, caplog):
-    """Train eagerly, and return the names of the parts of a store in the order of their writing."""
+    """Train eagerly, and return the parts of a store in the order in which they are written."""
     train_eagerly(monkeypatch)
     caplog.set_level(logging.INFO, logger="keras_attention")
     done = []

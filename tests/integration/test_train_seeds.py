@@ -83,7 +83,7 @@ def test_a_member_equals_the_model_that_its_recipe_trains_alone(folder, eagerly,
     assert_same_weights(tmp_path / "alone", folder / "seed-2")
 
 
-def test_the_folder_loads_as_the_mean_of_the_members(folder):
+def test_the_loaded_folder_predicts_the_mean_of_its_members_probabilities(folder):
     ensemble = Translator.load(folder)
     assert isinstance(ensemble.model, Ensemble)
     members = [Translator.load(folder / name).score(*PAIRS) for name in ("seed-1", "seed-2")]

@@ -101,7 +101,8 @@ def encode_in_store(
     found = folder.open(origin, read).value
     if found is not None:
         _logger.info(
-            "%s: the texts and ids of %s training pairs are those of an earlier start",
+            "%s: the texts and ids of %s training pairs were stored by an earlier start and are "
+            "reused",
             *(store.path, f"{len(pairs):,}"),
         )
         return found

@@ -43,7 +43,7 @@ def table_data(config: DataConfig, path: Path, held_out: Path | None) -> DataCon
 
     Args:
         config: the recipe's own section. Its length limits and its names of source features are
-            kept; the features' values are tags in the sources.
+            kept. The values of these features are already in the source texts, as tags.
         path: the table of the training pairs.
         held_out: the table of the held-out pairs, if any.
     """

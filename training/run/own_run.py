@@ -17,7 +17,7 @@ from .run_folder import RunFolder
 
 @contextmanager
 def own_run(run: RunFolder, *, resume: bool) -> Iterator[RunFolder]:
-    """Give a run folder to this process: `run` to the first, a temporary copy to every other.
+    """Yield the run folder of this process: `run` for the first, a temporary one for all others.
 
     All processes do the same work, but only what the first one writes is kept.
 

@@ -71,8 +71,8 @@ def new_start(
     share, precision = recipe.data.replay, choose_precision(recipe.training, recipe.model.units)
     if model is None and share:
         raise InputError(
-            "`data.replay` draws pairs of the model that a run is fine-tuned from, and requires "
-            f"--from. Received: data.replay={share}."
+            "`data.replay` draws training pairs from the run of the model given with --from, so it "
+            f"requires --from. Received: data.replay={share}."
         )
     if model is not None:
         model.check_recipe(recipe)
@@ -137,14 +137,17 @@ def _resume_origin(recipe: Recipe, run: RunFolder) -> Origin:
 
 
 def _resume_older(recipe: Recipe, run: RunFolder, store: DataStore | None) -> RunStart:
-    """Return the start of an older version's run, which stored no data, from the current files."""
+    """Return the start of a run that an older version started.
+
+    Such a run stored no data, so read the current files.
+    """
     metric = recipe.training.metric
     if metric == WordErrorRate.name and run.values(f"val_{metric}"):
         raise InputError(
-            f"{run.metrics_file}: training.metric='wer' is the word error rate now, but an older "
-            "version wrote this file, in which wer means what is now called g2p_wer; start a new "
-            "run in another folder, or, to continue this one, replace wer by g2p_wer in its "
-            f"{RECIPE_FILE} and val_wer by val_g2p_wer in its metrics.csv."
+            f"{run.metrics_file}: an older version wrote this file. Its metric wer is now called "
+            "g2p_wer, and training.metric='wer' is now the word error rate. To continue this run, "
+            f"replace wer by g2p_wer in its {RECIPE_FILE} and val_wer by val_g2p_wer in its "
+            "metrics.csv; or start a new run in another folder."
         )
     start = new_start(recipe, store=store)
     if (run.path / SETTINGS_FILE).is_file() and start.codec.differs_in(load_codec(run.path)):

@@ -18,7 +18,7 @@ from .run_data import load_run_recipe, read_run_data
 def read_training_pairs(folder: str | os.PathLike[str]) -> Sequence[Pair]:
     """Return the training pairs of a run, with those that a fine-tuned run replays.
 
-    All members of an ensemble that `train --seeds` trains have the same pairs.
+    All members of an ensemble made by `train --seeds` have the same training pairs.
 
     Args:
         folder: The run folder, or the folder of an ensemble of runs.

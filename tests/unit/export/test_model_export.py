@@ -37,7 +37,7 @@ def other(model):
     return keras.models.clone_model(model)
 
 
-def test_a_saved_model_searches_as_generate_does(model, tmp_path, capsys):
+def test_a_saved_model_gives_the_same_outputs_as_generate(model, tmp_path, capsys):
     model.export(tmp_path / "saved", verbose=True)
     assert capsys.readouterr().out == f"Saved the model as tf_saved_model to {tmp_path}/saved.\n"
     loaded = SavedModelTranslator.load(tmp_path / "saved")
@@ -45,7 +45,7 @@ def test_a_saved_model_searches_as_generate_does(model, tmp_path, capsys):
     assert loaded.manifest["search"]["beam_width"] == 3
 
 
-def test_a_tflite_file_searches_as_generate_does(model, tmp_path, capsys):
+def test_a_tflite_file_gives_the_same_outputs_as_generate(model, tmp_path, capsys):
     model.export(str(tmp_path / "model.tflite"), format="litert", precision="float16")
     assert capsys.readouterr().out == ""
     loaded = DeviceTranslator.load(tmp_path / "model.tflite")

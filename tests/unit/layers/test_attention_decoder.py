@@ -83,7 +83,7 @@ def test_return_alignment_does_not_change_the_other_results(name):
 
 @pytest.mark.parametrize("name", ["after", "none"])
 @pytest.mark.parametrize("masked", [False, True])
-def test_results_and_gradients_of_all_steps_at_once_equal_those_of_the_loop(name, masked):
+def test_computing_all_steps_together_gives_the_results_and_gradients_of_the_loop(name, masked):
     decoder = built(name, layers=3)
     dropout_masks = DropoutMasks(
         tuple(normal(2, 4, seed=20 + i) for i in range(2)) if masked else ()
@@ -110,7 +110,7 @@ def test_results_and_gradients_of_all_steps_at_once_equal_those_of_the_loop(name
 
 
 @pytest.mark.parametrize("name", ["before", "feeding"])
-def test_cells_that_feed_back_run_in_the_loop(name, monkeypatch):
+def test_cells_whose_recurrent_layers_depend_on_the_attention_run_step_by_step(name, monkeypatch):
     decoder = built(name)
     monkeypatch.setattr(decoder.cell, "all_steps", None)
     outputs, _, _ = decode(decoder, TARGET, state_of(decoder), MEMORY, MASK)

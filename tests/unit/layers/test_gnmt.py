@@ -49,7 +49,7 @@ def encoded(layer, row):
 
 @pytest.mark.parametrize("merge", ["concat", "sum"])
 @pytest.mark.parametrize("layers", [1, 4])
-def test_the_encoder_equals_the_paper_row_by_row(merge, layers):
+def test_the_encoder_equals_the_papers_equations_for_each_row(merge, layers):
     layer = encoder(merge=merge, layers=layers)
     memory, states = encode(layer, SOURCE, MASK)
     for row, length in enumerate(LENGTHS):
@@ -89,7 +89,10 @@ def state(layers):
 
 
 def stepped(layer, inputs, before):
-    """Query with the bottom layer's previous `h`; every layer reads the context (section 3)."""
+    """Return output, state and alignment of one step, as in section 3 of the paper.
+
+    The query is the bottom layer's previous `h`, and every layer gets the context.
+    """
     (W,) = doubles(layer.attention.key_projection.kernel)
     query = before.layers[0][0][:, None]
     context, alignment = attend(lambda h, k, s: h @ W.T @ k, query, MEMORY, MASK)

@@ -107,7 +107,7 @@ def test_pairs_are_grouped_by_length_and_frequency(page):
     assert [row[:3] for row in frequencies[1:]] == [["0", "4", "0.00%"], ["1–9", "1", "100.00%"]]
 
 
-def test_the_reason_is_given_if_the_training_pairs_are_not_known(tmp_path):
+def test_the_page_says_why_it_has_no_frequencies_if_the_training_pairs_are_not_known(tmp_path):
     evaluation = evaluation_of(PAIRS)
     frequencies = Frequencies(problem="<no> run folder.")
     analysis = analyse(evaluation, Question(["exact_match"], TokenForm()), frequencies)
@@ -129,7 +129,7 @@ def test_the_most_confident_outputs_are_scored_without_the_others(tmp_path):
     assert "accepts 80 outputs, of which 60 are right (75.00%;" in page
 
 
-def test_the_threshold_is_for_the_temperature_that_translate_uses(tmp_path):
+def test_the_suggested_threshold_fits_the_temperature_that_translate_uses(tmp_path):
     pairs = [(f"s{n}", "x y", "x y" if n < 60 else "x z", -1e-4 * (n + 1)) for n in range(100)]
     page, analysis = page_of(tmp_path, evaluation_of(pairs), accuracy=0.75, temperature=1.0)
     threshold = float(analysis.shown_threshold)
