@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keras_attention.cli.arguments import Overrides
-from keras_attention.cli.command_parts.given_options import check_effective
 from keras_attention.cli.stopping import advise_on_stop
 from keras_attention.errors import InputError
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 
 def compare(
-    context: typer.Context,
     recipe: Annotated[
         str,
         typer.Argument(
@@ -101,7 +99,6 @@ def compare(
     from keras_attention.training.compare.variants import expand_grid
     from keras_attention.training.evaluation.by_length import check_lengths, wanted_lengths
 
-    check_effective(context, {"show": ["jobs"]})
     tested = _parse_lengths(lengths)
     grid = expand_grid(recipe, overrides or [], vary=vary or [], also=also or [])
     folder = output or Path("saved_models") / f"compare-{grid.variants[0].recipe.name}"

@@ -173,8 +173,8 @@ def test_results_do_not_depend_on_the_batches(translator, monkeypatch):
         )
 
     tokens, numbers = results()
-    for module in ("translator", "batched_pairs"):
-        monkeypatch.setattr(f"keras_attention.translation.{module}.batch_by_tokens", small)
+    for module in ("text.batched_texts", "translation.batched_pairs"):
+        monkeypatch.setattr(f"keras_attention.{module}.batch_by_tokens", small)
     fewer, again = results()
     assert len(used) > 7
     assert fewer == tokens

@@ -22,7 +22,6 @@ INEFFECTIVE = {
     "train copy --show --resume": "--resume has no effect with --show",
     "train copy --show --overwrite": "--overwrite has no effect with --show",
     "train copy --show --seeds 2": "--seeds has no effect with --show",
-    "compare copy --show --jobs 2": "--jobs has no effect with --show",
     "evaluate m --format csv": "--format requires a file of pairs. Received: --format csv alone.",
     "align m --format csv": "--format requires a file of pairs. Received: --format csv alone.",
     "export m --tflite-batch 4 --web p": "--web cannot be combined with --tflite-batch",
