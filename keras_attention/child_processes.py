@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import pickle
+import queue
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import IO, Any, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import IO, Any, Generic, TypeVar, cast
 
 from keras_attention.errors import InputError
 
 _GRACE = 10.0
 """Seconds in which a process that closed a pipe must end by itself."""
+
+Answer = TypeVar("Answer")
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
@@ -63,11 +67,15 @@ class WorkerProcess:
     Args:
         command: the program and its arguments; it reads requests with `RequestPipes`.
         environment: the environment variables of the process.
+        job: the first message to the process.
         advice: what to do if the system ended the process because the memory was full.
+
+    Raises:
+        InputError: if the process has ended before it got the job.
     """
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], *, advice: str
+        self, command: Sequence[str], environment: Mapping[str, str], job: object, *, advice: str
     ) -> None:
         self.process = subprocess.Popen(
             command,
@@ -77,6 +85,12 @@ class WorkerProcess:
             start_new_session=True,
         )
         self._advice = advice
+        try:
+            self.send(job)
+        except BaseException:
+            self.stop()
+            self.close()
+            raise
 
     def send(self, message: object) -> None:
         """Send a request.
@@ -101,6 +115,18 @@ class WorkerProcess:
             return pickle.load(cast(IO[bytes], self.process.stdout))
         except (EOFError, pickle.UnpicklingError):
             raise self._end() from None
+
+    def ask(self, request: object) -> Any:
+        """Send a request and return its answer.
+
+        Raises:
+            InputError: if the answer is an `InputError`, or the process has ended.
+        """
+        self.send(request)
+        answer = self.receive()
+        if isinstance(answer, InputError):
+            raise answer
+        return answer
 
     def stop(self) -> None:
         """End the process now, so that a thread that waits for its answer gets an error."""
@@ -128,6 +154,57 @@ class WorkerProcess:
             name = f"signal {-code}"
         advice = f"; if the memory is full, {self._advice}" if name == "SIGKILL" else ""
         return InputError(f"a worker process was ended by {name}{advice}.")
+
+
+AnyWorker = TypeVar("AnyWorker", bound=WorkerProcess)
+
+
+class WorkerPool(Generic[AnyWorker]):
+    """Worker processes, each of which does one task at a time.
+
+    Args:
+        workers: the processes.
+        executor: runs a thread for each process.
+    """
+
+    def __init__(self, workers: Sequence[AnyWorker], executor: ThreadPoolExecutor) -> None:
+        self.workers, self._executor = workers, executor
+        self._idle: queue.SimpleQueue[AnyWorker] = queue.SimpleQueue()
+        for worker in workers:
+            self._idle.put(worker)
+
+    def submit(self, task: Callable[[AnyWorker], Answer]) -> Future[Answer]:
+        """Run a task with the next worker that is idle."""
+        return self._executor.submit(self._run, task)
+
+    def _run(self, task: Callable[[AnyWorker], Answer]) -> Answer:
+        worker = self._idle.get()
+        try:
+            return task(worker)
+        finally:
+            self._idle.put(worker)
+
+
+@contextmanager
+def open_pool(start: Callable[[int], AnyWorker], count: int) -> Iterator[WorkerPool[AnyWorker]]:
+    """Start worker processes, and end them after the block.
+
+    Args:
+        start: starts the process with a number, counted from 0.
+        count: number of processes.
+    """
+    workers: list[AnyWorker] = []
+    executor = ThreadPoolExecutor(count)
+    try:
+        for number in range(count):
+            workers.append(start(number))
+        yield WorkerPool(workers, executor)
+    finally:
+        for worker in workers:
+            worker.stop()
+        executor.shutdown(cancel_futures=True)
+        for worker in workers:
+            worker.close()
 
 
 class RequestPipes:

@@ -1,5 +1,6 @@
 """A worker process that ends, or sends what is not an answer, is an error of one sentence."""
 
+import gc
 import os
 import sys
 
@@ -29,8 +30,19 @@ from keras_attention.errors import InputError
 def test_why_a_process_does_not_answer(code, message, monkeypatch):
     if "noise" in code:
         monkeypatch.setattr(child_processes, "_GRACE", 0.01)
-    worker = WorkerProcess([sys.executable, "-c", code], os.environ, advice="free some of it")
+    command = [sys.executable, "-c", code]
     with pytest.raises(InputError) as error:
-        worker.receive()
-    worker.close()
+        worker = WorkerProcess(command, os.environ, "job", advice="free some of it")
+        try:
+            worker.receive()
+        finally:
+            worker.close()
     assert str(error.value) == message
+
+
+def test_a_process_that_ends_before_its_job_leaves_no_pipe_open():
+    large = bytes(1 << 22)  # more than a pipe holds
+    command = [sys.executable, "-c", "raise SystemExit(3)"]
+    with pytest.raises(InputError, match="ended early, with exit code 3"):
+        WorkerProcess(command, os.environ, large, advice="free some of it")
+    gc.collect()  # pytest reports pipes that nobody closed

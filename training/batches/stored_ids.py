@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import queue
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,8 +16,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from keras_attention.child_processes import WorkerProcess, child_environment, count_cores
-from keras_attention.errors import InputError, TextError
+from keras_attention.child_processes import (
+    WorkerPool,
+    WorkerProcess,
+    child_environment,
+    count_cores,
+    open_pool,
+)
+from keras_attention.errors import TextError
 from keras_attention.text.tokenizers import Tokenizer
 
 from ..data.data_store import SIDES, PairsInStore, changed_meanwhile, digest, report_writing
@@ -196,44 +201,22 @@ def _open_encoders(
         return
     environment = child_environment(os.environ, count)
     job = EncodingJob(pairs.store.pairs_folder.path, tokenizers)
-    executor = ThreadPoolExecutor(count)
-    workers: list[WorkerProcess] = []
-    try:
-        for _ in range(count):
-            workers.append(WorkerProcess(WORKER, environment, advice="free some of it"))
-            workers[-1].send(job)
-        yield partial(_encode_side_by_side, workers, executor)
-    finally:
-        for worker in workers:
-            worker.stop()
-        executor.shutdown(cancel_futures=True)
-        for worker in workers:
-            worker.close()
+
+    def start(_: int) -> WorkerProcess:
+        return WorkerProcess(WORKER, environment, job, advice="free some of it")
+
+    with open_pool(start, count) as pool:
+        yield partial(_encode_side_by_side, pool)
 
 
 def _encode_side_by_side(
-    workers: Sequence[WorkerProcess], executor: ThreadPoolExecutor, chunks: Iterable[Ints]
+    pool: WorkerPool[WorkerProcess], chunks: Iterable[Ints]
 ) -> Iterator[_Part]:
     """Yield the parts of the chunks in order, while idle workers encode the next ones."""
-    idle: queue.SimpleQueue[WorkerProcess] = queue.SimpleQueue()
-    for worker in workers:
-        idle.put(worker)
-
-    def encode(numbers: Ints) -> _Part:
-        worker = idle.get()
-        try:
-            worker.send(numbers)
-            answer: _Part | InputError = worker.receive()
-            if isinstance(answer, InputError):
-                raise answer
-            return answer
-        finally:
-            idle.put(worker)
-
     pending: deque[Future[_Part]] = deque()
     for chunk in chunks:
-        pending.append(executor.submit(encode, chunk))
-        if len(pending) > _AHEAD * len(workers):
+        pending.append(pool.submit(partial(WorkerProcess.ask, request=chunk)))
+        if len(pending) > _AHEAD * len(pool.workers):
             yield pending.popleft().result()
     while pending:
         yield pending.popleft().result()

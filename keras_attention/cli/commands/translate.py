@@ -206,7 +206,7 @@ def translate(
     from keras_attention.cli.lines import check_output, checked_text
     from keras_attention.cli.output_limit import read_limit
     from keras_attention.cli.translate_parts.job import TranslationJob
-    from keras_attention.cli.translate_parts.pool import open_pool
+    from keras_attention.cli.translate_parts.pool import open_translators
     from keras_attention.cli.translate_parts.translated_lines import answer_here, run_translate
 
     check_requires(context, deadline="server")
@@ -276,7 +276,7 @@ def translate(
         if workers == 1:
             answer_all = answer_here(job.open(), columns)
         else:
-            answer_all = stack.enter_context(open_pool(job, workers))
+            answer_all = stack.enter_context(open_translators(job, workers))
         run_translate(
             answer_all,
             file,

@@ -6,17 +6,17 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple, cast
 
-from keras_attention.child_processes import WorkerProcess, child_environment
+from keras_attention.child_processes import WorkerPool, WorkerProcess, child_environment, open_pool
 from keras_attention.cli.lines import Batch
 from keras_attention.cli.translate_parts.job import TranslationJob
 from keras_attention.cli.translate_parts.translated_lines import Answer, AnswerAll
 from keras_attention.cli.translate_parts.worker import QUIET
-from keras_attention.errors import InputError
 
 WORKER = (sys.executable, "-m", "keras_attention.cli.translate_parts.worker")
 """The command that starts a worker."""
@@ -37,9 +37,9 @@ class Worker(WorkerProcess):
     def __init__(
         self, job: TranslationJob, environment: Mapping[str, str], *, quiet: bool = False
     ) -> None:
-        super().__init__([*WORKER, *[QUIET] * quiet], environment, advice="use fewer --workers")
+        command = [*WORKER, *[QUIET] * quiet]
+        super().__init__(command, environment, job, advice="use fewer --workers")
         self._is_open = False
-        self.send(job)
 
     def open(self) -> None:
         """Wait until the model is loaded.
@@ -58,11 +58,7 @@ class Worker(WorkerProcess):
             InputError: if the process has ended, or cannot translate the batch.
         """
         self.open()
-        self.send((batch, first))
-        answers = self.receive()
-        if isinstance(answers, InputError):
-            raise answers
-        return cast(list[Answer], answers)
+        return cast(list[Answer], self.ask((batch, first)))
 
 
 class _Pending(NamedTuple):
@@ -73,7 +69,7 @@ class _Pending(NamedTuple):
 
 
 @contextmanager
-def open_pool(job: TranslationJob, count: int) -> Iterator[AnswerAll]:
+def open_translators(job: TranslationJob, count: int) -> Iterator[AnswerAll]:
     """Start worker processes, and end them after the block.
 
     Args:
@@ -87,31 +83,18 @@ def open_pool(job: TranslationJob, count: int) -> Iterator[AnswerAll]:
         InputError: if the model cannot be loaded.
     """
     environment = child_environment(os.environ, count)
-    workers: list[Worker] = []
-    executor = ThreadPoolExecutor(count)
-    try:
-        for number in range(count):
-            workers.append(Worker(job, environment, quiet=number > 0))
-        workers[0].open()
-        yield _Pool(workers, executor).answer_all
-    finally:
-        for worker in workers:
-            worker.stop()
-        executor.shutdown(cancel_futures=True)
-        for worker in workers:
-            worker.close()
+    with open_pool(lambda number: Worker(job, environment, quiet=number > 0), count) as pool:
+        pool.workers[0].open()
+        yield _Answers(pool).answer_all
 
 
-class _Pool:
+class _Answers:
     """Gives each batch to a worker that is idle, and returns the answers in order."""
 
-    def __init__(self, workers: Iterable[Worker], executor: ThreadPoolExecutor) -> None:
-        self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-        for worker in workers:
-            self._idle.put(worker)
-        self._executor = executor
+    def __init__(self, pool: WorkerPool[Worker]) -> None:
+        self._pool = pool
         self._pending: queue.Queue[_Pending | Exception | None] = queue.Queue(
-            _AHEAD * self._idle.qsize()
+            _AHEAD * len(pool.workers)
         )
 
     def answer_all(
@@ -133,16 +116,9 @@ class _Pool:
     def _read(self, batches: Iterator[Batch], first: int) -> None:
         try:
             for batch in batches:
-                answers = self._executor.submit(self._answer, batch, first)
+                answers = self._pool.submit(partial(Worker.answer, batch=batch, first=first))
                 first += sum(isinstance(line, str) for line in batch.lines)
                 self._pending.put(_Pending(batch, answers))
             self._pending.put(None)
         except Exception as error:  # raised again in the thread that writes
             self._pending.put(error)
-
-    def _answer(self, batch: Batch, first: int) -> list[Answer]:
-        worker = self._idle.get()
-        try:
-            return worker.answer(batch, first)
-        finally:
-            self._idle.put(worker)
