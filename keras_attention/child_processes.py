@@ -22,10 +22,6 @@ _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS
 def child_environment(environment: Mapping[str, str], processes: int) -> dict[str, str]:
     """Return the environment variables of a process that shares the machine with others.
 
-    Args:
-        environment: the environment of this process.
-        processes: number of processes that run at the same time.
-
     Returns:
         The environment, with an equal share of TensorFlow's threads if there are several processes.
         GPU memory is allocated only when it is needed.

@@ -128,9 +128,6 @@ decoding.beam_width=4.'
 def check_positive(**values: object) -> None:
     """Check that arguments are positive integers.
 
-    Args:
-        **values: the arguments by name.
-
     Raises:
         ValueError: if one of them is anything else.
 
@@ -210,10 +207,6 @@ def suggest(key: str, known: Collection[str], form: str = "'{}'") -> str:
 
 def check_names(given: Iterable[str], known: Collection[str]) -> None:
     """Check the names of keyword arguments.
-
-    Args:
-        given: the names of the arguments.
-        known: the names that exist.
 
     Raises:
         TypeError: if a name does not exist. The message suggests the nearest name, or lists all

@@ -13,10 +13,6 @@ _SHOWN = 40
 def check_kind(model: Any, *kinds: type) -> None:
     """Check that a model has the encoder and the decoder step that search runs.
 
-    Args:
-        model: the model to check.
-        *kinds: the classes that are accepted.
-
     Raises:
         InputError: if the model is of another class, such as a functional model.
     """

@@ -109,11 +109,7 @@ class InputLines:
         return sum(1 for path in self.files for _ in _read_file(path))
 
     def place(self, number: int) -> str:
-        """Return the file of a line that was read before, and the line's number in this file.
-
-        Args:
-            number: the number of the line among all lines, counted from 0.
-        """
+        """Return the file of a line that was read before, and the line's number in this file."""
         first, name = next(each for each in reversed(self._starts) if each[0] <= number)
         return f"{name}, line {number - first + 1}"
 
@@ -165,9 +161,7 @@ def check_output(
 def checked_text(text: str, name: str = "TEXT") -> str:
     """Return an argument of the command line, if it is valid UTF-8.
 
-    Args:
-        text: the text; Python decodes bytes that are not UTF-8 to lone surrogates.
-        name: the name of the argument, for the error.
+    Python decodes bytes that are not UTF-8 to lone surrogates.
 
     Raises:
         InputError: if the text is not UTF-8.
@@ -182,11 +176,6 @@ def checked_text(text: str, name: str = "TEXT") -> str:
 def full_batches(lines: Iterable[Line], size: int, *, first: int = 0) -> Iterator[Batch]:
     """Yield batches of `size` lines; the last one may be smaller.
 
-    Args:
-        lines: the lines.
-        size: number of lines in a batch.
-        first: number of the first line.
-
     Example:
         >>> list(full_batches(["a", "b", "c"], 2, first=5))
         [Batch(numbers=[5, 6], lines=['a', 'b']), Batch(numbers=[7], lines=['c'])]
@@ -200,10 +189,7 @@ def full_batches(lines: Iterable[Line], size: int, *, first: int = 0) -> Iterato
 def available_batches(lines: Iterable[Line], size: int, *, first: int = 0) -> Iterator[Batch]:
     """Yield batches of the lines that are ready, so that no line waits for the next one.
 
-    Args:
-        lines: the lines; a separate thread reads them.
-        size: largest number of lines in a batch.
-        first: number of the first line.
+    A separate thread reads the lines.
     """
     ready: queue.Queue[Line | _End] = queue.Queue(maxsize=4 * size)
     threading.Thread(target=_read, args=(lines, ready), daemon=True).start()

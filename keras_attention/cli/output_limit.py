@@ -39,11 +39,6 @@ def read_limit(
 ) -> dict[str, Any]:
     """Return the argument `allowed`, `pattern` or `terms` of a translator, if the user gave one.
 
-    Args:
-        allowed: the file of allowed outputs, one per line.
-        pattern: the regular expression.
-        terms: the glossary.
-
     Raises:
         InputError: if several are given, a file cannot be read or has only empty lines, or the
             expression is not valid Unicode.
@@ -101,9 +96,6 @@ def read_glossary(path: Path) -> Glossary:
 @contextmanager
 def named_lines(limit: Mapping[str, Any]) -> Iterator[None]:
     """Add the file and the line to an error that the block raises about a line of the file.
-
-    Args:
-        limit: the result of `read_limit`, alone or with other search options.
 
     Raises:
         InputError: if the block raises a `TextError` about a text of the file.

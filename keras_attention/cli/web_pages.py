@@ -58,10 +58,6 @@ class PageOptions:
     def check_model(self, codec: TextCodec, name: str) -> None:
         """Check that the page supports a model, before it is converted.
 
-        Args:
-            codec: the model's tokenizers.
-            name: the model's name in errors.
-
         Raises:
             InputError: if the page does not support a tokenizer, or an example has too many tokens.
         """
@@ -70,11 +66,6 @@ class PageOptions:
 
     def write(self, model: Path, folder: Path, *, title: str) -> Path:
         """Write the page of a TFLite file, and return its folder.
-
-        Args:
-            model: the TFLite file.
-            folder: the folder to write.
-            title: the title of the page.
 
         Raises:
             InputError: if the page cannot be written; see `export_web`.
@@ -86,10 +77,6 @@ class PageOptions:
 
 def check_page_options(options: PageOptions, folder: Path | None) -> None:
     """Check the options of `export --web` before anything is exported.
-
-    Args:
-        options: the options of the page.
-        folder: the folder to write; None if no page is written.
 
     Raises:
         InputError: if the page cannot be written, or options are given without a folder.
@@ -105,10 +92,6 @@ def check_page_options(options: PageOptions, folder: Path | None) -> None:
 @contextmanager
 def page_of(model: Path, options: PageOptions) -> Iterator[Path]:
     """Yield the folder of a page: `model` itself if it is one, otherwise a temporary folder.
-
-    Args:
-        model: the folder of a model, a TFLite file, or a folder that `export_web` wrote.
-        options: the options of the page.
 
     Raises:
         InputError: if the page cannot be written.

@@ -113,10 +113,6 @@ def _checksum(path: str, size: int, modified: int, inode: int) -> str:
 def read_unchanged(folder: Path, read: Callable[[Path], Read]) -> Read:
     """Read a folder, and read it again if another process replaced it in the meantime.
 
-    Args:
-        folder: The folder.
-        read: A function that reads the folder and returns the result.
-
     Raises:
         InputError: If `read` raises it although the folder was not replaced.
     """

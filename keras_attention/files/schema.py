@@ -64,10 +64,6 @@ integer of at least 1. Received: 0.
     def parse(self, file_bytes: bytes, where: str) -> dict[str, Any]:
         """Parse the content of a file, check it and return its object.
 
-        Args:
-            file_bytes: The file's content.
-            where: The file's name in errors.
-
         Raises:
             InputError: If it is not a JSON object, has another format, lacks a key, or has a value
                 of the wrong kind.

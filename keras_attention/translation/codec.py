@@ -323,10 +323,6 @@ class TextCodec:
     def from_files(cls, files: Mapping[str, bytes], where: str) -> "TextCodec":
         """Make a codec from the result of `to_files`.
 
-        Args:
-            files: the files' contents by name.
-            where: the folder or archive that contains them, for errors.
-
         Raises:
             InputError: if a file is missing, damaged or of a newer format.
         """

@@ -74,10 +74,6 @@ def load_confidence(folder: Path, file: Path) -> Confidence:
     They are ignored, with a warning, if the model was trained further after they were measured. A
     checkpoint in the folder does not use them, because it has other weights.
 
-    Args:
-        folder: the model's folder.
-        file: the file of the model.
-
     Raises:
         InputError: if a file is damaged.
     """
@@ -156,11 +152,6 @@ def check_tokenizers(path: Path, folder: Path, codec: TextCodec) -> None:
     """Check that a model was saved with the tokenizers and search settings in a folder.
 
     Models saved by older versions have no fingerprint and are not checked.
-
-    Args:
-        path: the model's file.
-        folder: the folder of the tokenizers.
-        codec: the codec that was read from the folder.
 
     Raises:
         InputError: if a file of the codec differs, or the model's file is not an archive.

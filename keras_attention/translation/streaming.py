@@ -76,9 +76,6 @@ def text_parts(steps: Iterable[StreamedToken]) -> Iterator[str]:
     The last letter so far is held back until the next token, which may be a mark on it or the
     rest of a Hangul syllable. The parts together are the whole text.
 
-    Args:
-        steps: the tokens of the output.
-
     Example:
         >>> texts = "\ud558", "\ud55c", "\ud55c A"
         >>> steps = [StreamedToken("", text, 0.0, np.zeros(0)) for text in texts]

@@ -50,11 +50,6 @@ def check_picture(path: str | os.PathLike[str] | None) -> None:
 def save_figure(figure: Figure, path: str | os.PathLike[str] | None, *, trim: bool = True) -> None:
     """Save a figure in the format of the path's suffix, completely or not at all.
 
-    Args:
-        figure: the figure.
-        path: the file to write; None to write none.
-        trim: whether to cut off empty margins.
-
     Raises:
         InputError: if the path cannot be written.
     """

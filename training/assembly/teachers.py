@@ -55,10 +55,6 @@ def check_teachers(paths: Sequence[_Path]) -> TextCodec:
 def check_output(teachers: Sequence[_Path], output: Path) -> None:
     """Check that no teacher is in the folder of a new run, because that folder may be removed.
 
-    Args:
-        teachers: folders of models or of ensembles, or checkpoints.
-        output: the folder of the run.
-
     Raises:
         InputError: if a teacher is in the folder.
     """
@@ -74,10 +70,6 @@ def check_output(teachers: Sequence[_Path], output: Path) -> None:
 
 def load_teachers(config: TrainingConfig, codec: TextCodec) -> Seq2Seq | Ensemble:
     """Load the teachers of a recipe's `[training]` section as one model.
-
-    Args:
-        config: the section.
-        codec: the tokenizers of the student.
 
     Raises:
         InputError: if a teacher cannot be loaded, or its tokenizers are not the student's.
@@ -109,11 +101,6 @@ def teacher_tokenizers(recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
 
 def check_features(recipe: Recipe, codec: TextCodec, path: _Path) -> None:
     """Check that the recipe's sources carry the features that a teacher reads.
-
-    Args:
-        recipe: the recipe of the student.
-        codec: the tokenizers of the teacher.
-        path: the teacher, for the error.
 
     Raises:
         InputError: if the names of the features differ.

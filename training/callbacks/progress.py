@@ -36,11 +36,7 @@ class TimeLeft:
         self._begun: float | None = None
 
     def start(self, step: int) -> None:
-        """Start the clock, unless it is running already.
-
-        Args:
-            step: Number of steps in earlier sessions of the run.
-        """
+        """Start the clock after `step` steps of earlier sessions, unless it is running already."""
         if self._begun is None:
             self._first, self._begun = step, self.clock()
 
@@ -141,13 +137,7 @@ def format_seconds(seconds: float) -> str:
 
 
 def describe_best(config: TrainingConfig, run: RunFolder, plan: TrainingPlan) -> str:
-    """Return a message that names the kept epoch and, if training ended early, the reason.
-
-    Args:
-        config: The recipe's `[training]` section.
-        run: The run folder.
-        plan: The planned length of the run.
-    """
+    """Return a message that names the kept epoch and, if training ended early, the reason."""
     metric = config.metric
     monitor, sign = f"val_{metric}", 1 if higher_is_better(metric) else -1
     rows = [row for row in run.metrics() if monitor in row]

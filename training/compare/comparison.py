@@ -207,10 +207,6 @@ def other_data(run: Run) -> str:
 def set_aside(runs: Sequence[Run], folder: Path) -> Path:
     """Move runs with all their files into a new folder `other-data-N` of the comparison.
 
-    Args:
-        runs: one or more runs.
-        folder: the folder of the comparison.
-
     Returns:
         The new folder.
 

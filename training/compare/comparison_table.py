@@ -53,13 +53,7 @@ class Spread:
         return stdev(self.values) if len(self.values) > 1 else 0.0
 
     def format(self, scale: float = 1, digits: int = 2, unit: str = "") -> str:
-        """Return the mean as text, followed by the range if there are several values.
-
-        Args:
-            scale: factor on all numbers.
-            digits: number of decimals.
-            unit: text after the mean.
-        """
+        """Return the mean as text, followed by the range if there are several values."""
         middle, low, high = (f"{scale * x:,.{digits}f}" for x in (self.mean, self.low, self.high))
         return f"{middle}{unit}" + (f" ({low}–{high})" if len(self.values) > 1 else "")
 
@@ -112,10 +106,6 @@ def format_tables(rows: Sequence[Row], lengths: Sequence[str] = ()) -> list[list
     """Return the table as text cells, with a header row.
 
     With lengths, return two more tables: the metric and the token errors at each length.
-
-    Args:
-        rows: the rows that `make_rows` returned.
-        lengths: names of the groups of source lengths, one per column.
     """
     metric = metric_of(rows)
     unfinished = any(len(row.results) < row.runs for row in rows)

@@ -128,10 +128,6 @@ class Distillation(DistillOptions):
 
         A teacher may have moved.
 
-        Args:
-            now: the record of the distillation that continues this one.
-            folder: the run folder.
-
         Raises:
             InputError: if something differs.
         """

@@ -48,11 +48,6 @@ class TeacherOutputs:
     ) -> None:
         """Translate the sources of the missing parts, and write each part when it is complete.
 
-        Args:
-            translator: the teachers.
-            options: how to choose a hypothesis.
-            advance: called with the number of sources after each part.
-
         Raises:
             InputError: if a part cannot be written.
         """
@@ -86,11 +81,6 @@ def distilled_pairs(
     An output is used if it ends within the teachers' maximum output length, is not empty and has no
     `<unk>`, which a student would learn as text. Sources without such an output are left out, and
     so are sources that are too long for the teachers.
-
-    Args:
-        translator: the teachers.
-        pairs: the training pairs.
-        options: how to choose a hypothesis.
     """
     limit = TextLimit(translator.max_tokens)
     sources = list(

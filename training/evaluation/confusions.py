@@ -59,10 +59,6 @@ def align_edits(written: Sequence[str], expected: Sequence[str]) -> list[Step]:
     Edits are insertions, deletions and substitutions. Of several alignments with the fewest edits,
     one with the most equal tokens is chosen.
 
-    Args:
-        written: the tokens of the output.
-        expected: the tokens of the reference.
-
     Example:
         >>> [tuple(step) for step in align_edits("abxd", "acbd")]
         [('a', 'a'), (None, 'c'), ('b', 'b'), ('x', None), ('d', 'd')]
@@ -130,20 +126,12 @@ def _costs(written: Sequence[str], expected: Sequence[str], edit: int) -> npt.ND
 
 
 def align_outputs(evaluation: Evaluation, split: Split) -> list[list[Step]]:
-    """Return the alignment of each output with its reference; see `align_edits`.
-
-    Args:
-        evaluation: outputs and references.
-        split: returns the tokens of a text.
-    """
+    """Return the alignment of each output with its reference; see `align_edits`."""
     return [align_edits(split(output), split(target)) for _, target, output in evaluation.outcomes]
 
 
 def count_confusions(alignments: Iterable[Iterable[Step]]) -> list[Confusion]:
     """Count the edits from outputs to references, most frequent first.
-
-    Args:
-        alignments: the alignment of each output with its reference.
 
     Example:
         >>> texts = [("x z", "x y"), ("z", "y"), ("x x", "x")]

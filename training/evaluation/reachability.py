@@ -44,12 +44,6 @@ def report_references(
     """Log which held-out targets no output can equal, and whether copying would help.
 
     Also warn if no held-out target has four tokens, because BLEU is then 0 for every output.
-
-    Args:
-        recipe: The recipe to train.
-        codec: Its tokenizers.
-        training: The training pairs, which are checked if none are held out.
-        held_out: The held-out pairs.
     """
     if held_out:
         _report_long(codec, held_out)

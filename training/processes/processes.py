@@ -166,11 +166,7 @@ def _gather(failed: bool) -> Any:
 
 
 def of_first_process(values: Mapping[str, float]) -> dict[str, float]:
-    """Return the numbers of the first process, so that all processes make the same decisions.
-
-    Args:
-        values: numbers by name; the names are the same in all processes.
-    """
+    """Return the numbers of the first process, so that all processes make the same decisions."""
     if process_count() == 1:
         return dict(values)
     from jax.experimental import multihost_utils

@@ -38,10 +38,6 @@ def feature_names(text: str) -> list[str]:
 def check_languages(data: Mapping[str, Any], labelled: Sequence[str]) -> None:
     """Check the settings `language`, `target_language` and `source_features`.
 
-    Args:
-        data: the values of the section `[data]` by name.
-        labelled: formats whose sources can carry features.
-
     Raises:
         InputError: if a setting is malformed or contradicts another one.
     """

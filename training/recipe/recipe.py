@@ -216,10 +216,6 @@ def load_recipe(
 def recipe_name(name_or_path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> str:
     """Return the name of a recipe, without checking whether its settings contradict each other.
 
-    Args:
-        name_or_path: See `load_recipe`.
-        overrides: See `load_recipe`.
-
     Raises:
         InputError: If there is no such recipe, or a single setting is invalid.
         TypeError: If `overrides` is a single string.
@@ -229,10 +225,6 @@ def recipe_name(name_or_path: str | os.PathLike[str], overrides: Sequence[str] =
 
 def parse_recipe(text: str, source: Path) -> Recipe:
     """Parse the TOML that `Recipe.to_toml` of this or an older version returned.
-
-    Args:
-        text: the TOML text.
-        source: the file it was read from, for error messages.
 
     Raises:
         InputError: If the text is not a valid recipe.

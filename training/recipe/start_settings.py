@@ -21,10 +21,6 @@ def start_settings(model: ModelConfig, text: TextConfig) -> dict[str, Any]:
     """Return the settings, by dotted key, that a run takes from its start model by default.
 
     The files of pretrained embeddings are left out.
-
-    Args:
-        model: the `[model]` section of the run that trained the model.
-        text: its `[text]` section.
     """
     values = {**dict(_values(model)), **dict(_values(text))}
     return {**values, **dict.fromkeys(_EMBEDDINGS, "")}

@@ -60,9 +60,6 @@ class Origin:
 def read_origin(folder: str | os.PathLike[str]) -> Origin | None:
     """Read the origin of a run; return `None` if an older version started it.
 
-    Args:
-        folder: the run folder.
-
     Raises:
         InputError: if a file is damaged, or was replaced by another one.
     """

@@ -63,10 +63,6 @@ def check_same_teachers(recipe: Recipe, data: RunData) -> None:
 
     `split_again` compares their content. A missing teacher raises an error only when it is loaded.
 
-    Args:
-        recipe: The recipe.
-        data: The data that the run was started with.
-
     Raises:
         InputError: If the number of the teachers' models differs.
     """

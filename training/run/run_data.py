@@ -75,14 +75,7 @@ class RunData:
         held_out: list[Pair],
         replayed: Sequence[Pair] = (),
     ) -> RunData:
-        """Return the description of a run's data before its first step.
-
-        Args:
-            recipe: The recipe to train.
-            training: The training pairs of the recipe's data.
-            held_out: The held-out pairs.
-            replayed: Other pairs that the run trains on.
-        """
+        """Return the description of a run's data before its first step."""
         kept = {source for source, _ in held_out}
         sources = {source for source, _ in replayed} | _seen_sources(training, kept)
         return cls(
@@ -103,9 +96,6 @@ class RunData:
 
 def read_run_data(folder: str | os.PathLike[str]) -> RunData | None:
     """Read the description of a run's data; return `None` if an older version started the run.
-
-    Args:
-        folder: The run folder.
 
     Raises:
         InputError: If a file is damaged, or was replaced by another one.
@@ -129,9 +119,6 @@ def load_run_recipe(folder: str | os.PathLike[str]) -> Recipe:
     """Load the recipe of a run folder, and check that it has not changed since the start.
 
     The number of epochs and the paths of files may have changed.
-
-    Args:
-        folder: The run folder.
 
     Raises:
         InputError: If there is no recipe, or another setting has changed.

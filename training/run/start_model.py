@@ -117,11 +117,7 @@ class StartModel:
     ) -> list[Pair]:
         """Draw pairs of this model's run, to be trained on together with new ones.
 
-        Args:
-            share: their share of all training pairs, in [0, 1).
-            new: the new training pairs.
-            held_out: the new held-out pairs, which are not drawn.
-            seed: seed of the draw.
+        They become `share` of all training pairs. Held-out pairs of either run are not drawn.
 
         Raises:
             InputError: if the pairs of the run cannot be read.

@@ -20,9 +20,6 @@ def read_training_pairs(folder: str | os.PathLike[str]) -> Sequence[Pair]:
 
     All members of an ensemble made by `train --seeds` have the same training pairs.
 
-    Args:
-        folder: The run folder, or the folder of an ensemble of runs.
-
     Raises:
         InputError: If the data cannot be read or has changed since the run was started, or a file
             of the run folder is damaged.

@@ -35,10 +35,6 @@ class TrainingPlan(NamedTuple):
     def of(cls, config: TrainingConfig, steps_per_epoch: int) -> TrainingPlan:
         """Return the length of the run that a recipe describes.
 
-        Args:
-            config: The recipe's `[training]` section.
-            steps_per_epoch: Training steps in one pass over the training pairs.
-
         Raises:
             InputError: If the run ends before its first validation.
         """

@@ -43,11 +43,6 @@ def plan_members(recipe: Recipe, folder: Path, seeds: int) -> list[Member]:
     The first member has the seed of the recipe, the second the next seed, and so on. All members
     share the recipe's pairs, held-out split and tokenizers.
 
-    Args:
-        recipe: the recipe.
-        folder: the ensemble's folder.
-        seeds: number of members, at least 2.
-
     Raises:
         InputError: if `seeds` is below 2, or a seed is out of range.
     """
@@ -67,10 +62,6 @@ def _with_seed(recipe: Recipe, seed: int) -> Recipe:
 
 def check_free(folder: Path, *, overwrite: bool = False) -> None:
     """Check that a new ensemble can be started in a folder.
-
-    Args:
-        folder: the folder.
-        overwrite: whether an existing ensemble may be removed.
 
     Raises:
         InputError: if the folder holds a run or other files. If it holds an ensemble, an error is

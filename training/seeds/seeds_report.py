@@ -79,14 +79,7 @@ def read_report(folder: Path) -> SeedsReport | None:
 def measure_seeds(
     recipe: Recipe, members: Sequence[Member], translator: Translator, folder: Path
 ) -> SeedsReport:
-    """Measure an ensemble in the same way as validation measures its members.
-
-    Args:
-        recipe: the recipe of the ensemble.
-        members: its trained members.
-        translator: the ensemble.
-        folder: its folder.
-    """
+    """Measure an ensemble in the same way as validation measures its members."""
     metric, held_out = recipe.training.metric, read_held_out(folder).pairs
     if not held_out:
         return SeedsReport(metric, {}, None)

@@ -64,12 +64,6 @@ class ReportChoices:
     ) -> None:
         """Check the options, before any text is translated.
 
-        Args:
-            models: the models to evaluate.
-            others: the models that search together with the first one, as an ensemble.
-            output: the file for the outputs.
-            limit: the result of `read_limit`.
-
         Raises:
             InputError: if an option is invalid, or requires another one.
         """
@@ -134,16 +128,7 @@ def report_errors(
     page: Path | None,
     about: Mapping[str, str],
 ) -> None:
-    """Analyse the errors of a model, write the page and store the confidence, as requested.
-
-    Args:
-        evaluation: the outputs, in the form in which they are compared.
-        model: the model.
-        choices: the options.
-        question: the result of `make_question`.
-        page: the file to write; None to write none.
-        about: facts for the head of the page.
-    """
+    """Analyse the errors of a model, write the page and store the confidence, as requested."""
     frequencies = _frequencies(model) if page else Frequencies(problem="not requested.")
     analysis = analyse(evaluation, question, frequencies)
     _print_confidence(analysis)
@@ -162,17 +147,7 @@ def make_question(
     temperature: float | None = None,
     **options: object,
 ) -> Question:
-    """Return the question that the report answers.
-
-    Args:
-        metrics: names of metrics.
-        tokenizer: the model's target tokenizer; None if it is not known.
-        choices: the options.
-        seen: sources that are also sources of training pairs.
-        temperature: the temperature that `translate` uses for the model; None for the
-            temperature that the report fits.
-        **options: options of `text_metrics.score`.
-    """
+    """Return the question that the report answers."""
     form = TokenForm.of(tokenizer)
     return Question(metrics, form, options, choices.accuracy, frozenset(seen), temperature)
 
@@ -180,14 +155,7 @@ def make_question(
 def describe_run(
     name: str, data: Path | None, pairs: int, held_out_of: Path | None = None
 ) -> dict[str, str]:
-    """Return the facts for the head of a page.
-
-    Args:
-        name: the name of the model.
-        data: the file of pairs; None for the held-out pairs.
-        pairs: the number of pairs.
-        held_out_of: the run that held out the pairs; None for the model's own run.
-    """
+    """Return the facts for the head of a page."""
     whose = f"the training of {held_out_of}" if held_out_of else "training"
     source = str(data) if data else f"the pairs that {whose} held out"
     return {

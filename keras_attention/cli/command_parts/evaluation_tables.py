@@ -55,9 +55,6 @@ class EvaluationReport:
     def check(self, models: Sequence[Path]) -> None:
         """Check the options, before any text is translated.
 
-        Args:
-            models: the models to evaluate.
-
         Raises:
             InputError: if a metric is unknown, or options contradict each other.
         """

@@ -23,10 +23,6 @@ def option_names(context: typer.Context) -> dict[str, str]:
 def check_requires(context: typer.Context, **needed: str) -> None:
     """Check that options which only matter with another one are not given alone.
 
-    Args:
-        context: the context of the command.
-        **needed: for each parameter, the name of the parameter that it requires.
-
     Raises:
         InputError: if one is given without the parameter that it requires.
     """
@@ -40,10 +36,6 @@ def check_requires(context: typer.Context, **needed: str) -> None:
 
 def check_effective(context: typer.Context, ineffective: Mapping[str, Collection[str]]) -> None:
     """Check that no option is given that has no effect because another one is given.
-
-    Args:
-        context: the context of the command.
-        ineffective: for a parameter, the names of those that have no effect if it is given.
 
     Raises:
         InputError: if both are given.

@@ -91,12 +91,7 @@ def find_minimum(
 
 
 def stored_confidence(model: Path, *, others: bool) -> Confidence:
-    """Return the temperature and threshold that `translate` uses; the defaults for an ensemble.
-
-    Args:
-        model: the model: a folder, a checkpoint or an export.
-        others: see `find_minimum`.
-    """
+    """Return the temperature and threshold that `translate` uses; the defaults for an ensemble."""
     return Confidence() if others or is_ensemble(model) else _stored(model)
 
 

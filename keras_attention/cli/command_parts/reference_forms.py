@@ -39,13 +39,7 @@ def output_form(models: Sequence[Path]) -> Form:
 
 
 def print_notes(models: Sequence[Path], pairs: Sequence[Pair], report: EvaluationReport) -> None:
-    """Print notes on references that are compared in another form, and on misleading scores.
-
-    Args:
-        models: the models to evaluate.
-        pairs: sources and targets.
-        report: the options, after `check`.
-    """
+    """Print notes on references that are compared in another form, and on misleading scores."""
     targets = [target for _, target in pairs]
     for note in [*_of_form(models, targets, report), *_of_bleu(targets, report)]:
         print(f"note: {note}", file=sys.stderr)

@@ -18,12 +18,7 @@ from keras_attention.training.run.run_folder import RunFolder
 
 @contextmanager
 def show_runs(runs: Sequence[Run], console: Console) -> Iterator[RunBars]:
-    """Show a bar for all runs and a bar for each active run, until the block ends.
-
-    Args:
-        runs: The runs to train.
-        console: Where to draw.
-    """
+    """Show a bar for all runs and a bar for each active run, until the block ends."""
     columns = MofNCompleteColumn(), TimeLeftColumn()
     with progress_bars(*columns, console=console, transient=True) as progress:
         yield RunBars(progress, len(runs))

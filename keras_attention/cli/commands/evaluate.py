@@ -255,10 +255,6 @@ def _shared_pairs(models: Sequence[Path]) -> tuple[list[tuple[str, str]], set[st
 def _short_names(models: Sequence[Path], others: Sequence[Path] = ()) -> list[str]:
     """Return the name of each model's folder or file, or all paths if two names are equal.
 
-    Args:
-        models: The models to evaluate.
-        others: The models that search together with the first one, as an ensemble.
-
     Raises:
         InputError: If a model is given twice.
     """

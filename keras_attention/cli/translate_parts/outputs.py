@@ -72,11 +72,6 @@ class Tally:
     def of_earlier(cls, values: Mapping[str, Any], lines: Iterator[Line], name: str) -> Tally:
         """Return the tally of an earlier command, and skip the lines that it finished.
 
-        Args:
-            values: what `to_json` returned.
-            lines: the lines of the input.
-            name: the input's name in errors.
-
         Raises:
             InputError: if these are not the lines that the command had translated.
         """

@@ -76,10 +76,6 @@ class _Pending(NamedTuple):
 def open_pool(job: TranslationJob, count: int) -> Iterator[AnswerAll]:
     """Start worker processes, and end them after the block.
 
-    Args:
-        job: the model and the options.
-        count: number of processes, which share the cores.
-
     Yields:
         A function that answers batches in their order.
 
@@ -117,13 +113,7 @@ class _Pool:
     def answer_all(
         self, batches: Iterator[Batch], first: int
     ) -> Iterator[tuple[Batch, list[Answer]]]:
-        """Yield each batch with its answers.
-
-        Args:
-            batches: the batches; a separate thread reads them, so that answers do not wait for
-                input.
-            first: the number of the first text.
-        """
+        """Yield each batch with its answers; a separate thread reads the input."""
         threading.Thread(target=self._read, args=(batches, first), daemon=True).start()
         while (item := self._pending.get()) is not None:
             if isinstance(item, Exception):

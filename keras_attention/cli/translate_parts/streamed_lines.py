@@ -27,9 +27,6 @@ StreamText = Callable[[str], Iterator[StreamedToken]]
 def check_combined(**options: object) -> None:
     """Check that no option is given that `--stream` does not support.
 
-    Args:
-        **options: the values by the names of their parameters; false for options not given.
-
     Raises:
         InputError: if one is given.
     """
@@ -111,11 +108,6 @@ def _open_export(path: Path, features: Mapping[str, str]) -> StreamText:
 
 def run_stream(stream: StreamText, file: str, on_error: OnError) -> None:
     """Translate the lines of a file as they arrive, and print each output while it is searched.
-
-    Args:
-        stream: the function that streams the tokens of a text.
-        file: the file, or `-` for standard input.
-        on_error: what to do with a line that cannot be used.
 
     Raises:
         InputError: if the file cannot be read, the model cannot stream or, with `OnError.STOP`, a

@@ -70,9 +70,6 @@ def model_files(path: Path) -> list[Path]:
 
     The files may be missing.
 
-    Args:
-        path: the folder of a model or of an ensemble, or a `.keras` file.
-
     Raises:
         InputError: if the file that lists the members is damaged, or a member's folder is missing.
     """

@@ -132,11 +132,6 @@ class Analysis:
 def analyse(evaluation: Evaluation, question: Question, frequencies: Frequencies) -> Analysis:
     """Analyse the errors of a model.
 
-    Args:
-        evaluation: the outputs for at least one pair, with their translations.
-        question: the settings of the report.
-        frequencies: how often source tokens occur in the training pairs.
-
     Raises:
         InputError: if there is no such metric or tokenizer.
     """
