@@ -128,9 +128,6 @@ decoding.beam_width=4.'
 def check_positive(**values: object) -> None:
     """Check that arguments are positive integers.
 
-    Raises:
-        ValueError: if one of them is anything else.
-
     Example:
         >>> check_positive(batch_size=0)
         Traceback (most recent call last):
@@ -163,9 +160,6 @@ def check_texts(texts: object, name: str = "texts") -> Iterable[str]:
     Args:
         texts: the argument. Its items are not read; `encode_text` checks each of them later.
         name: the argument's name, for the error.
-
-    Raises:
-        TypeError: if it is anything else.
 
     Example:
         >>> check_texts(None)
@@ -207,10 +201,6 @@ def suggest(key: str, known: Collection[str], form: str = "'{}'") -> str:
 
 def check_names(given: Iterable[str], known: Collection[str]) -> None:
     """Check the names of keyword arguments.
-
-    Raises:
-        TypeError: if a name does not exist. The message suggests the nearest name, or lists all
-            names if none is similar.
 
     Example:
         >>> check_names(["beam"], ["beam_width", "length_penalty"])

@@ -159,11 +159,7 @@ def hard_links(
 
 
 def check_threshold(threshold: float | None, name: str = "`threshold`") -> None:
-    """Check that a threshold is in its range.
-
-    Raises:
-        InputError: if it is out of range.
-    """
+    """Check that a threshold is in its range."""
     if threshold is not None and not 0 < threshold <= 1:
         raise InputError(f"{name} must be over 0 and at most 1. Received: {threshold}.")
 

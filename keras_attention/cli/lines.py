@@ -146,9 +146,6 @@ def check_output(
         output: the file to write; None to write none.
         *inputs: the files that are read, or patterns that match them.
         option: the option that names the output, for the error.
-
-    Raises:
-        InputError: if the output is one of the inputs, or a pattern matches no file.
     """
     if output is None or not output.exists():
         return
@@ -162,9 +159,6 @@ def checked_text(text: str, name: str = "TEXT") -> str:
     """Return an argument of the command line, if it is valid UTF-8.
 
     Python decodes bytes that are not UTF-8 to lone surrogates.
-
-    Raises:
-        InputError: if the text is not UTF-8.
     """
     try:
         text.encode()

@@ -42,11 +42,7 @@ class PageOptions:
         return [name for name, value in zip(names, values, strict=True) if value]
 
     def check_runtime(self) -> None:
-        """Check that at most one option chooses the runtime, and that the runtime exists.
-
-        Raises:
-            InputError: if both options are given, or the runtime is missing.
-        """
+        """Check that at most one option chooses the runtime, and that the runtime exists."""
         if self.fetch and self.runtime:
             raise InputError(
                 "--runtime and --fetch-runtime exclude each other. "
@@ -56,11 +52,7 @@ class PageOptions:
             find_runtime(self.runtime or Path())
 
     def check_model(self, codec: TextCodec, name: str) -> None:
-        """Check that the page supports a model, before it is converted.
-
-        Raises:
-            InputError: if the page does not support a tokenizer, or an example has too many tokens.
-        """
+        """Check that the page supports a model, before it is converted."""
         check_tokenizers(codec, name)
         check_examples(self.examples, codec)
 
@@ -76,11 +68,7 @@ class PageOptions:
 
 
 def check_page_options(options: PageOptions, folder: Path | None) -> None:
-    """Check the options of `export --web` before anything is exported.
-
-    Raises:
-        InputError: if the page cannot be written, or options are given without a folder.
-    """
+    """Check the options of `export --web` before anything is exported."""
     if folder is None:
         if given := options.given():
             raise InputError(f"{given[0]} requires --web DIR. Received: {given[0]} alone.")
@@ -91,11 +79,7 @@ def check_page_options(options: PageOptions, folder: Path | None) -> None:
 
 @contextmanager
 def page_of(model: Path, options: PageOptions) -> Iterator[Path]:
-    """Yield the folder of a page: `model` itself if it is one, otherwise a temporary folder.
-
-    Raises:
-        InputError: if the page cannot be written.
-    """
+    """Yield the folder of a page: `model` itself if it is one, otherwise a temporary folder."""
     if is_web_page(model):
         if given := options.given():
             raise InputError(

@@ -82,11 +82,7 @@ integer of at least 1. Received: 0.
         return value
 
     def check(self, value: Mapping[str, Any], where: str) -> None:
-        """Check the keys of an object that is already parsed.
-
-        Raises:
-            InputError: If it lacks a key, or has a value of the wrong kind.
-        """
+        """Check the keys of an object that is already parsed."""
         self._check(value, self.keys, where)
 
     def _check(self, value: Mapping[str, Any], keys: Keys, where: str, prefix: str = "") -> None:

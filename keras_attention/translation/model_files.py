@@ -152,9 +152,6 @@ def check_tokenizers(path: Path, folder: Path, codec: TextCodec) -> None:
     """Check that a model was saved with the tokenizers and search settings in a folder.
 
     Models saved by older versions have no fingerprint and are not checked.
-
-    Raises:
-        InputError: if a file of the codec differs, or the model's file is not an archive.
     """
     try:
         with open_artefact(path) as file, zipfile.ZipFile(file) as archive:
@@ -274,11 +271,7 @@ def _not_keras(path: Path, error: Exception) -> InputError:
 
 
 def check_finite_weights(model: keras.Model) -> None:
-    """Check that every weight is a finite number.
-
-    Raises:
-        InputError: if a weight is not a finite number.
-    """
+    """Check that every weight is a finite number."""
     if not has_finite_weights(model):
         raise InputError(
             "expected a model with finite weights. Received: NaN or infinite weights, because the "

@@ -37,11 +37,7 @@ def check_streamed(
     terms: Any = None,
     **others: Any,
 ) -> None:
-    """Check that the options of a search are those of greedy search.
-
-    Raises:
-        OptionError: if a token can still change after it is chosen, or is drawn at random.
-    """
+    """Check that the options of a search are those of greedy search."""
     rule = "must be {value} to stream the tokens of a text, which are chosen greedily"
     given = {"beam_width": beam_width, "nbest": nbest, "sample": sample, "terms": terms}
     expected = {"beam_width": 1, "nbest": 1, "sample": False, "terms": None}

@@ -35,11 +35,7 @@ _LEGEND_COLUMNS = 30, 64  # the widest labels in legends of two columns and of o
 
 
 def check_picture(path: str | os.PathLike[str] | None) -> None:
-    """Check that a path has the suffix of a PNG, SVG or PDF file; None is allowed.
-
-    Raises:
-        InputError: if it has another suffix.
-    """
+    """Check that a path has the suffix of a PNG, SVG or PDF file; None is allowed."""
     if path is not None and _suffix(path)[1:].lower() not in _FORMATS:
         raise InputError(
             f"{path}: a picture's suffix must be one of .png, .svg, .pdf. "

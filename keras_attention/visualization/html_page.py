@@ -13,11 +13,7 @@ _SUFFIXES = (".html", ".htm")
 
 
 def check_page(path: str | os.PathLike[str]) -> None:
-    """Check that a path has the suffix of an HTML page.
-
-    Raises:
-        InputError: if the suffix is not `.html` or `.htm`.
-    """
+    """Check that a path has the suffix of an HTML page."""
     suffix = Path(path).suffix
     if suffix.lower() not in _SUFFIXES:
         raise InputError(

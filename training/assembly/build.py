@@ -90,9 +90,6 @@ def build_model(
         codec: its tokenizers.
         total_steps: training steps of the whole run; a cosine schedule ends with the last one.
         precision: the number format to compute in; default: what `choose_precision` returns.
-
-    Raises:
-        InputError: if settings of the model contradict each other.
     """
     training = recipe.training
     keras.utils.set_random_seed(recipe.training_seed)

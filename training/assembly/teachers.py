@@ -35,11 +35,7 @@ def open_teachers(paths: Sequence[_Path]) -> Translator:
 
 
 def check_teachers(paths: Sequence[_Path]) -> TextCodec:
-    """Check that teachers are trained models with equal tokenizers; return the first one's codec.
-
-    Raises:
-        InputError: if a teacher is an export or has no tokenizers, or the tokenizers differ.
-    """
+    """Check that teachers are trained models with equal tokenizers, and return their codec."""
     codecs = {path: _read_codec(Path(path)) for path in paths}
     (first, codec), *others = codecs.items()
     for path, other in others:
@@ -53,11 +49,7 @@ def check_teachers(paths: Sequence[_Path]) -> TextCodec:
 
 
 def check_output(teachers: Sequence[_Path], output: Path) -> None:
-    """Check that no teacher is in the folder of a new run, because that folder may be removed.
-
-    Raises:
-        InputError: if a teacher is in the folder.
-    """
+    """Check that no teacher is in the folder of a new run, because that folder may be removed."""
     for path in teachers:
         folder = find_parts(Path(path))[0]
         for each in (folder, *member_folders(folder)):
@@ -69,11 +61,7 @@ def check_output(teachers: Sequence[_Path], output: Path) -> None:
 
 
 def load_teachers(config: TrainingConfig, codec: TextCodec) -> Seq2Seq | Ensemble:
-    """Load the teachers of a recipe's `[training]` section as one model.
-
-    Raises:
-        InputError: if a teacher cannot be loaded, or its tokenizers are not the student's.
-    """
+    """Load the teachers of a recipe's `[training]` section as one model."""
     translator = open_teachers(teacher_paths(config))
     if side := codec.differs_in(translator.codec):
         raise InputError(
@@ -84,11 +72,7 @@ def load_teachers(config: TrainingConfig, codec: TextCodec) -> Seq2Seq | Ensembl
 
 
 def teacher_tokenizers(recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
-    """Return the teachers' tokenizers, which the student must share to learn probabilities.
-
-    Raises:
-        InputError: if the recipe's `[text]` section describes other tokenizers.
-    """
+    """Return the teachers' tokenizers, which the student must share to learn probabilities."""
     paths = teacher_paths(recipe.training)
     codec = check_teachers(paths)
     check_features(recipe, codec, paths[0])
@@ -100,11 +84,7 @@ def teacher_tokenizers(recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
 
 
 def check_features(recipe: Recipe, codec: TextCodec, path: _Path) -> None:
-    """Check that the recipe's sources carry the features that a teacher reads.
-
-    Raises:
-        InputError: if the names of the features differ.
-    """
+    """Check that the recipe's sources carry the features that a teacher reads."""
     names = set(feature_names(recipe.data.source_features)), set(codec.source.features.vocabularies)
     if names[0] != names[1]:
         own, known = (", ".join(sorted(each)) or "none" for each in names)

@@ -82,11 +82,7 @@ def learn_tokenizers(
 
 
 def learn_features(data: DataConfig, pairs: Sequence[Pair]) -> SourceFeatures:
-    """Collect the values of the recipe's source features in the training pairs.
-
-    Raises:
-        TextError: if a source lacks a feature.
-    """
+    """Collect the values of the recipe's source features in the training pairs."""
     names = feature_names(data.source_features)
     if not names:
         return SourceFeatures()

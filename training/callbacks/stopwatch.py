@@ -94,9 +94,6 @@ def read_times(folder: Path) -> Times | None:
 
     Returns:
         The duration and the speed of the run, or `None` if there are no times.
-
-    Raises:
-        InputError: if the file is damaged.
     """
     path = folder / TIMES_FILE
     intervals: dict[float, tuple[float, float]] = {}

@@ -142,11 +142,6 @@ def plan_runs(variants: Sequence[Variant], seeds: int, folder: Path) -> list[Run
         seeds: number of runs of each variant; the first has the seed of the recipe, the second the
             next seed, and so on.
         folder: the folder that contains the run folders.
-
-    Raises:
-        InputError: if a seed is out of range, a recipe sets `training.seed` although there are
-            several seeds, two variants have the same run folder, or a run folder holds a run of
-            another recipe.
     """
     runs = []
     for variant in variants:
@@ -165,11 +160,7 @@ def plan_runs(variants: Sequence[Variant], seeds: int, folder: Path) -> list[Run
 
 
 def read_result(run: Run) -> Result | None:
-    """Return the result of a run; None if it has not finished or had another recipe.
-
-    Raises:
-        InputError: if the file is damaged.
-    """
+    """Return the result of a run; None if it has not finished or had another recipe."""
     if not run.result_file.exists():
         return None
     try:
@@ -209,10 +200,6 @@ def set_aside(runs: Sequence[Run], folder: Path) -> Path:
 
     Returns:
         The new folder.
-
-    Raises:
-        InputError: if another process is training one of the runs, or the folder cannot be
-            written.
     """
     for run in runs:
         if (run.folder / TRAIN_LOCK).exists():

@@ -51,11 +51,7 @@ class DistillOptions:
     with_pairs: bool = False
 
     def __post_init__(self) -> None:
-        """Check that there is a choice of hypotheses.
-
-        Raises:
-            InputError: if `nearest` is used with a single hypothesis.
-        """
+        """Check that there is a choice of hypotheses."""
         if self.nearest and self.beam_width < 2:
             raise InputError(
                 "--nearest chooses among the hypotheses of a beam and requires --beam 2 or more. "
@@ -127,9 +123,6 @@ class Distillation(DistillOptions):
         """Check that a continued distillation has the same teachers, data and options.
 
         A teacher may have moved.
-
-        Raises:
-            InputError: if something differs.
         """
         path, old, new = folder / DISTILLATION_FILE, self._compared(), now._compared()
         if old["number of teachers"] == new["number of teachers"]:

@@ -122,11 +122,7 @@ def _without_end(tokens: Sequence[str]) -> Sequence[str]:
 
 
 def check_any(count: int, sources: int) -> None:
-    """Check that there is a pair to train on.
-
-    Raises:
-        InputError: if there is none.
-    """
+    """Check that there is a pair to train on."""
     if not count:
         raise InputError(
             f"expected an output of the teachers for at least one of {sources} training sources. "

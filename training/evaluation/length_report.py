@@ -60,10 +60,6 @@ def rows_by_length(
     Returns:
         A row per bucket, in the order of lengths.
 
-    Raises:
-        InputError: if there is no such metric or tokenizer.
-        ValueError: if there is no evaluation, the first one has no lengths, or the pairs differ.
-
     Example:
         >>> pairs = [("a", "b", "b")] * 10 + [("a a", "b b", "b b")] * 5 + [("a a", "b b", "")] * 5
         >>> evaluation = Evaluation(tuple(pairs), (1,) * 10 + (2,) * 10)
@@ -118,10 +114,6 @@ def plot_by_length(
 
     Returns:
         The figure.
-
-    Raises:
-        InputError: if `path` has another suffix or cannot be written.
-        ValueError: if there are no rows.
 
     Example:
         >>> rows = [LengthRow(1, 5, 40, {"attention": 30.0, "fixed vector": 29.0})]

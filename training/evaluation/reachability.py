@@ -65,12 +65,7 @@ def report_references(
 
 
 def check_metric(config: TrainingConfig, codec: TextCodec, held_out: Sequence[Pair]) -> None:
-    """Check that the metric can be above 0 if it controls the run.
-
-    Raises:
-        InputError: If BLEU decides when to stop or to lower the learning rate, and no held-out
-            target has four tokens.
-    """
+    """Check that the metric can be above 0 if it controls the run."""
     if _is_bleu_reachable(config.metric, codec, held_out):
         return
     watching = {"patience": config.patience > 0, "schedule": config.schedule == "plateau"}

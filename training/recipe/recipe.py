@@ -329,9 +329,6 @@ def _flatten(table: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Any]]:
 def parse_override(text: str) -> tuple[str, Any]:
     """Parse a string "key=value" into the dotted key and the checked value.
 
-    Raises:
-        InputError: If the key is unknown or in several sections, or the value is invalid.
-
     Example:
         >>> parse_override("units=64")
         ('model.units', 64)

@@ -29,11 +29,7 @@ class Renamed:
     values: Mapping[Any, Any]
 
     def check(self, value: object) -> Any:
-        """Return the new value that replaces an old value.
-
-        Raises:
-            InputError: If the old setting did not accept the value.
-        """
+        """Return the new value that replaces an old value."""
         return self.values[self.old.check(value)]
 
 

@@ -351,12 +351,7 @@ class ModelConfig(Section, MechanismConfig, LayerConfig):
         return "max_source_length" in self.read_by_mechanism
 
     def check_together(self) -> None:
-        """Check the rules that combine several settings.
-
-        Raises:
-            SettingError: if no encoder or decoder can be built from the settings.
-            InputError: if no attention mechanism can be built from them.
-        """
+        """Check the rules that combine several settings."""
         super().check_together()
         self._check_mechanism()
         if self.tie_embeddings == "all" and self.source_embeddings and self.target_embeddings:

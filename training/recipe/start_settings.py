@@ -36,9 +36,6 @@ def check_start_settings(given: Mapping[str, Any], model: ModelConfig, text: Tex
         given: checked values by dotted key; keys of other sections are ignored.
         model: the `[model]` section of the run that trained the model.
         text: its `[text]` section.
-
-    Raises:
-        InputError: if a setting differs from the model's.
     """
     for key in _EMBEDDINGS:
         if given.get(key):

@@ -35,9 +35,6 @@ def split_again(
         with_embeddings: Whether the files of pretrained embeddings must be unchanged too, because
             they are read again.
         store: Where large training data is kept for the next start.
-
-    Raises:
-        InputError: If a file has changed but `accept_changes` is false, or a file cannot be used.
     """
     keys = [f"data.{key}" for key in PATH_KEYS]
     keys += [f"model.{key}" for key in EMBEDDING_KEYS] if with_embeddings else []
@@ -62,9 +59,6 @@ def check_same_teachers(recipe: Recipe, data: RunData) -> None:
     """Check that a resumed run has as many teachers as at its start.
 
     `split_again` compares their content. A missing teacher raises an error only when it is loaded.
-
-    Raises:
-        InputError: If the number of the teachers' models differs.
     """
     before = sum(key.startswith(TEACHER_KEY) for key in data.files)
     now = teacher_files(recipe)

@@ -95,11 +95,7 @@ class RunData:
 
 
 def read_run_data(folder: str | os.PathLike[str]) -> RunData | None:
-    """Read the description of a run's data; return `None` if an older version started the run.
-
-    Raises:
-        InputError: If a file is damaged, or was replaced by another one.
-    """
+    """Read the description of a run's data; return `None` if an older version started the run."""
     path, pairs_path = Path(folder, DATA_FILE), Path(folder, HELD_OUT_FILE)
     if not path.exists():
         return None
@@ -119,9 +115,6 @@ def load_run_recipe(folder: str | os.PathLike[str]) -> Recipe:
     """Load the recipe of a run folder, and check that it has not changed since the start.
 
     The number of epochs and the paths of files may have changed.
-
-    Raises:
-        InputError: If there is no recipe, or another setting has changed.
     """
     path, data = Path(folder, RECIPE_FILE), read_run_data(folder)
     recipe = load_recipe(path)

@@ -43,11 +43,7 @@ class StartModel:
 
     @classmethod
     def find(cls, path: str | Path) -> StartModel:
-        """Find the model of a run folder, or a checkpoint in it.
-
-        Raises:
-            InputError: if there is no model, or its folder is not a run folder.
-        """
+        """Find the model of a run folder, or a checkpoint in it."""
         folder, file = find_parts(Path(path))
         check_model_path(folder)
         if not file.is_file():
@@ -65,11 +61,7 @@ class StartModel:
 
     @classmethod
     def find_again(cls, fingerprint: Fingerprint) -> StartModel:
-        """Find the model that a run recorded.
-
-        Raises:
-            InputError: if it is missing or has changed.
-        """
+        """Find the model that a run recorded."""
         found = cls.find(fingerprint.path)
         if found.fingerprint.sha256 != fingerprint.sha256:
             raise InputError(
@@ -91,11 +83,7 @@ class StartModel:
         return read_held_out(self.folder).pairs
 
     def check_recipe(self, recipe: Recipe) -> None:
-        """Check that a recipe describes this model.
-
-        Raises:
-            InputError: if a setting of the model or its tokenizers differs.
-        """
+        """Check that a recipe describes this model."""
         sections = {"model": recipe.model, "text": recipe.text}
         given = {
             f"{section}.{name}": value

@@ -42,9 +42,6 @@ def plan_members(recipe: Recipe, folder: Path, seeds: int) -> list[Member]:
 
     The first member has the seed of the recipe, the second the next seed, and so on. All members
     share the recipe's pairs, held-out split and tokenizers.
-
-    Raises:
-        InputError: if `seeds` is below 2, or a seed is out of range.
     """
     if seeds < 2:
         raise InputError(f"an ensemble needs at least 2 seeds. Received: {seeds}.")
@@ -61,13 +58,7 @@ def _with_seed(recipe: Recipe, seed: int) -> Recipe:
 
 
 def check_free(folder: Path, *, overwrite: bool = False) -> None:
-    """Check that a new ensemble can be started in a folder.
-
-    Raises:
-        InputError: if the folder holds a run or other files. If it holds an ensemble, an error is
-            raised unless `overwrite` is set, no process is training the ensemble, and the folder
-            holds nothing else.
-    """
+    """Check that a new ensemble can be started in a folder."""
     if not is_ensemble(folder):
         if is_run(folder):
             raise InputError(
@@ -128,11 +119,7 @@ def resume_members(
 
 
 def check_data(member: Member, others: Sequence[Member]) -> None:
-    """Check that the data is the same as when the first member was started.
-
-    Raises:
-        InputError: if a file has changed.
-    """
+    """Check that the data is the same as when the first member was started."""
     data = next((read_run_data(other.run.path) for other in others if other.is_started), None)
     changed = changed_file(member.recipe, data.files) if data else ""
     if changed:

@@ -76,9 +76,6 @@ def generate_dates(size: int, seed: int) -> list[tuple[str, str]]:
     Returns:
         `size` pairs (source, target).
 
-    Raises:
-        ValueError: If `size` is negative.
-
     Example:
         >>> generate_dates(2, seed=1)
         [('Sunday, June 13, 1976', '1976-06-13'), ('Sep 5, 2010', '2010-09-05')]

@@ -62,11 +62,7 @@ class ReportChoices:
         output: Path | None = None,
         limit: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        """Check the options, before any text is translated.
-
-        Raises:
-            InputError: if an option is invalid, or requires another one.
-        """
+        """Check the options, before any text is translated."""
         option = "--report" if self.page else "--save-confidence"
         if self.accuracy is not None and not self.requested:
             raise InputError(

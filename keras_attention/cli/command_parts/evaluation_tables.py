@@ -53,11 +53,7 @@ class EvaluationReport:
         return [name.strip() for name in (self.metrics or "exact_match").split(",")]
 
     def check(self, models: Sequence[Path]) -> None:
-        """Check the options, before any text is translated.
-
-        Raises:
-            InputError: if a metric is unknown, or options contradict each other.
-        """
+        """Check the options, before any text is translated."""
         for name in self.names:
             make_metric(name, tokenize=self.tokenize)
         if self.tokenize and "bleu" not in self.names:

@@ -18,11 +18,7 @@ from keras_attention.translation.translator import Translator
 
 
 def load_aligner(model: Path, max_tokens: int | None) -> Translator:
-    """Load a model for alignment.
-
-    Raises:
-        InputError: If the model cannot be loaded, or has no attention.
-    """
+    """Load a model for alignment."""
     translator = Translator.load(model)
     translator.max_tokens = max_tokens or translator.max_tokens
     if any(member.decoder.cell.attention is None for member in members_of(translator.model)):
@@ -72,11 +68,7 @@ def join_links(
 def token_positions(
     codec: TextCodec, pair: Pair, number: int, *, words: bool
 ) -> list[Sequence[int | None]]:
-    """Return, for each side of a pair, the positions of its tokens in a Pharaoh file.
-
-    Raises:
-        InputError: If the tokens of a text do not determine its words.
-    """
+    """Return, for each side of a pair, the positions of its tokens in a Pharaoh file."""
     try:
         return [
             tokenizer.positions(text, words=words)

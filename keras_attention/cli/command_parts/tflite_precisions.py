@@ -23,11 +23,7 @@ CHOICES = (*PRECISIONS, BEST, ALL)
 
 
 def check_choice(choice: str) -> None:
-    """Check the value of `--tflite`.
-
-    Raises:
-        InputError: if the value is not in `CHOICES`.
-    """
+    """Check the value of `--tflite`."""
     if choice not in CHOICES:
         raise InputError(
             f"--tflite must be one of {', '.join(CHOICES)}. Received: --tflite {choice}."

@@ -233,11 +233,7 @@ def _same_run(models: Sequence[Path]) -> bool:
 
 
 def _shared_pairs(models: Sequence[Path]) -> tuple[list[tuple[str, str]], set[str]]:
-    """Return the held-out pairs of all models, and the sources that any of them was trained on.
-
-    Raises:
-        InputError: If the models have different held-out pairs.
-    """
+    """Return the held-out pairs of all models, and the sources that any of them was trained on."""
     from keras_attention.cli.runtimes import evaluation_pairs
 
     pairs, seen = evaluation_pairs(models[0])
@@ -253,11 +249,7 @@ def _shared_pairs(models: Sequence[Path]) -> tuple[list[tuple[str, str]], set[st
 
 
 def _short_names(models: Sequence[Path], others: Sequence[Path] = ()) -> list[str]:
-    """Return the name of each model's folder or file, or all paths if two names are equal.
-
-    Raises:
-        InputError: If a model is given twice.
-    """
+    """Return the name of each model's folder or file, or all paths if two names are equal."""
     if len(set(models)) < len(models):
         raise InputError("expected different models. Received: the same model twice.")
     every = {*models, *others}

@@ -42,21 +42,13 @@ class Worker(WorkerProcess):
         self.send(job)
 
     def open(self) -> None:
-        """Wait until the model is loaded.
-
-        Raises:
-            InputError: if it cannot be loaded, or the process has ended.
-        """
+        """Wait until the model is loaded."""
         if not self._is_open and (error := self.receive()) is not None:
             raise error
         self._is_open = True
 
     def answer(self, batch: Batch, first: int) -> list[Answer]:
-        """Return the answers to a batch whose first text has the given number.
-
-        Raises:
-            InputError: if the process has ended, or cannot translate the batch.
-        """
+        """Return the answers to a batch whose first text has the given number."""
         self.open()
         self.send((batch, first))
         answers = self.receive()

@@ -25,11 +25,7 @@ StreamText = Callable[[str], Iterator[StreamedToken]]
 
 
 def check_combined(**options: object) -> None:
-    """Check that no option is given that `--stream` does not support.
-
-    Raises:
-        InputError: if one is given.
-    """
+    """Check that no option is given that `--stream` does not support."""
     for name, value in options.items():
         if value:
             option = option_of(name)

@@ -35,13 +35,7 @@ def find_parts(path: Path) -> tuple[Path, Path]:
 
 
 def check_model_path(path: Path) -> None:
-    """Check that there is a file or folder, and that it is not a folder of several models.
-
-    Raises:
-        InputError: if the path does not exist; the message suggests the model next to it with the
-            most similar name. Also if the folder only contains other models, or is inside the
-            folder of a model.
-    """
+    """Check that there is a file or folder, and that it is not a folder of several models."""
     if not path.exists():
         kind = "no such file" if path.suffix in (".keras", ".tflite") else "no such folder"
         raise InputError(f"{path}: {kind}; expected a trained model{_nearest(path)}.")
