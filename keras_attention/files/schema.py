@@ -105,6 +105,11 @@ integer of at least 1. Received: 0.
         )
 
 
+def format_json(value: Any) -> bytes:
+    """Return the content of a JSON file: a key per line, with a line end after the last line."""
+    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
+
+
 def parse_json(file_bytes: bytes | str, where: str, expected: str, *, finite: bool = True) -> Any:
     """Return the value of a JSON text.
 

@@ -138,6 +138,12 @@ def write_atomically(path: str | os.PathLike[str], *, folder: bool = False) -> I
             raise not_writable(path, error) from error
 
 
+def write_file(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file completely or not at all; see `write_atomically`."""
+    with write_atomically(path) as temporary_path:
+        temporary_path.write_bytes(content)
+
+
 @contextmanager
 def remove_parents(target: Path) -> Iterator[None]:
     """If the block fails, remove the parent folders that it created."""

@@ -20,7 +20,7 @@ from keras_attention.files.artefacts import (
     read_artefact,
 )
 from keras_attention.files.schema import parse_json
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.text_files import write_atomically, write_file
 from keras_attention.kinds import describe_other
 from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.seq2seq import Seq2Seq
@@ -104,9 +104,7 @@ def save_confidence(confidence: Confidence, folder: Path) -> None:
     if confidence == Confidence():
         path.unlink(missing_ok=True)
         return
-    file_bytes = confidence.to_bytes(identify_weights(folder / MODEL_FILE))
-    with write_atomically(path) as temporary_path:
-        temporary_path.write_bytes(file_bytes)
+    write_file(path, confidence.to_bytes(identify_weights(folder / MODEL_FILE)))
 
 
 def identify_weights(path: Path) -> str:

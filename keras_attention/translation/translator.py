@@ -26,7 +26,7 @@ from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.search import check_room
 from keras_attention.decoding.short_list import Ids, ShortList
 from keras_attention.errors import InputError, OptionError, check_positive, check_texts
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.text_files import write_file
 from keras_attention.models.ensemble import Ensemble, members_of
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.progress import is_interactive, report_progress
@@ -345,8 +345,7 @@ class Translator:
         model = self.model
         folder.mkdir(parents=True, exist_ok=True)
         for name, file_bytes in self.codec.to_files().items():
-            with write_atomically(folder / name) as temporary_path:
-                temporary_path.write_bytes(file_bytes)
+            write_file(folder / name, file_bytes)
         self.save_short_list(folder)
         save_model(model, folder / MODEL_FILE, codec=self.codec)
         save_confidence(self.confidence, folder)
@@ -399,8 +398,7 @@ class Translator:
         if self.short_list is None:
             path.unlink(missing_ok=True)
             return
-        with write_atomically(path) as temporary_path:
-            temporary_path.write_bytes(self.short_list.to_bytes())
+        write_file(path, self.short_list.to_bytes())
 
     @overload
     def __call__(self, texts: str, **options: Any) -> Translation: ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -16,6 +15,7 @@ from keras_attention.files.folder_lock import hold_folder
 from keras_attention.files.schema import (
     JsonFile,
     dictionary_of,
+    format_json,
     integer,
     list_of,
     nullable,
@@ -23,7 +23,7 @@ from keras_attention.files.schema import (
     real,
     text,
 )
-from keras_attention.files.text_files import not_writable, write_atomically
+from keras_attention.files.text_files import not_writable, write_file
 
 from ..data.data_paths import with_absolute_paths
 from ..evaluation.by_length import wanted_lengths
@@ -110,9 +110,7 @@ class Result:
 
     def save(self, run: Run) -> None:
         """Write the result next to the run folder, completely or not at all."""
-        with write_atomically(run.result_file) as temporary_path:
-            json_text = json.dumps(asdict(self), ensure_ascii=False, indent=2)
-            temporary_path.write_text(json_text + "\n", encoding="utf-8")
+        write_file(run.result_file, format_json(asdict(self)))
 
 
 _RESULT = JsonFile(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from statistics import mean, stdev
 from typing import Any
 
 from keras_attention.alignment.links import HIGH_ERROR
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.schema import format_json
+from keras_attention.files.text_files import write_file
 
 from ..metrics.metric_kinds import ExactMatch
 from .comparison import Result, Run, other_data, read_result
@@ -124,18 +124,15 @@ def save_table(rows: Sequence[Row], folder: Path, lengths: Sequence[str] = ()) -
     Returns:
         The paths of the files.
     """
-    texts = {
-        "json": json.dumps([_as_json(row) for row in rows], ensure_ascii=False, indent=2) + "\n",
-        "csv": _as_csv(rows, lengths),
-        "md": "\n".join(map(as_markdown, format_tables(rows, lengths))),
+    contents = {
+        "json": format_json([_as_json(row) for row in rows]),
+        "csv": _as_csv(rows, lengths).encode(),
+        "md": "\n".join(map(as_markdown, format_tables(rows, lengths))).encode(),
     }
-    paths = []
-    for suffix, text in texts.items():
-        path = folder / f"comparison.{suffix}"
-        with write_atomically(path) as temporary_path:
-            temporary_path.write_text(text, encoding="utf-8", newline="")
-        paths.append(path)
-    return paths
+    paths = {folder / f"comparison.{suffix}": content for suffix, content in contents.items()}
+    for path, content in paths.items():
+        write_file(path, content)
+    return list(paths)
 
 
 def poorly_aligned(rows: Sequence[Row]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -10,8 +9,8 @@ from pathlib import Path
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
-from keras_attention.files.schema import JsonFile, flag, integer, list_of, text
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.schema import JsonFile, flag, format_json, integer, list_of, text
+from keras_attention.files.text_files import write_file
 from keras_attention.translation.folders.ensemble_folder import model_files
 
 from ..data.pairs import Pair
@@ -115,9 +114,8 @@ class Distillation(DistillOptions):
 
     def save(self, folder: Path) -> None:
         """Write the record into a run folder, whole or not at all."""
-        json_text = json.dumps({"format": _FORMAT, **asdict(self)}, ensure_ascii=False, indent=2)
-        with write_atomically(folder / DISTILLATION_FILE) as temporary_path:
-            temporary_path.write_text(json_text + "\n", encoding="utf-8")
+        content = format_json({"format": _FORMAT, **asdict(self)})
+        write_file(folder / DISTILLATION_FILE, content)
 
     def check_same(self, now: Distillation, folder: Path) -> None:
         """Check that a continued distillation has the same teachers, data and options.

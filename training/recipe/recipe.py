@@ -18,7 +18,7 @@ from typing import Any
 
 from keras_attention.errors import InputError, check_texts, suggest
 from keras_attention.files.artefacts import read_artefact
-from keras_attention.files.text_files import decode_lines, read_lines, write_atomically
+from keras_attention.files.text_files import decode_lines, read_lines, write_file
 from keras_attention.settings.setting import setting
 
 from .renamed import RENAMED, warn_of_old
@@ -165,8 +165,7 @@ class Recipe(Section):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the recipe as TOML to a file. If writing fails, the file is left unchanged."""
-        with write_atomically(path) as temporary:
-            Path(temporary).write_text(self.to_toml(), encoding="utf-8", newline="\n")
+        write_file(path, self.to_toml().encode())
 
 
 _SECTIONS: dict[str, type[Section]] = {

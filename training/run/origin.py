@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from keras_attention.files.artefacts import read_artefact
-from keras_attention.files.schema import JsonFile, optional, text
+from keras_attention.files.schema import JsonFile, format_json, optional, text
 
 from ..assembly.precision import NAMES, RunPrecision
 from ..data.pairs import Pair
@@ -53,8 +52,7 @@ class Origin:
             values["model"] = asdict(self.model)
         if self.replayed:
             files[REPLAY_FILE], values["replayed"] = write_pairs(self.replayed)
-        json_text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
-        return {**files, ORIGIN_FILE: json_text.encode()}
+        return {**files, ORIGIN_FILE: format_json(values)}
 
 
 def read_origin(folder: str | os.PathLike[str]) -> Origin | None:

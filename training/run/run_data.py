@@ -15,6 +15,7 @@ from keras_attention.files.schema import (
     JsonFile,
     dictionary_of,
     flag,
+    format_json,
     integer,
     list_of,
     optional,
@@ -90,8 +91,7 @@ class RunData:
         """Return the contents of the files that `read_run_data` reads, by name."""
         held_out, sha256 = write_pairs(self.held_out)
         values = {"format": _FORMAT, **asdict(self), "held_out": sha256}
-        json_text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
-        return {HELD_OUT_FILE: held_out, DATA_FILE: json_text.encode()}
+        return {HELD_OUT_FILE: held_out, DATA_FILE: format_json(values)}
 
 
 def read_run_data(folder: str | os.PathLike[str]) -> RunData | None:

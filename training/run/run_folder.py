@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import platform
 import re
@@ -16,7 +15,8 @@ from types import MappingProxyType
 from keras_attention._version import __version__
 from keras_attention.errors import InputError
 from keras_attention.files.number_table import COUNTS, MISSING, read_numbers
-from keras_attention.files.text_files import not_writable, write_atomically
+from keras_attention.files.schema import format_json
+from keras_attention.files.text_files import not_writable, write_atomically, write_file
 from keras_attention.files.workspaces import find_leftovers
 from keras_attention.translation.file_names import MODEL_FILE
 
@@ -166,7 +166,7 @@ class RunFolder:
         self._remove_leftovers()
         self._write_versions()
         for name, file_bytes in files.items():
-            _write(self.path / name, file_bytes)
+            write_file(self.path / name, file_bytes)
         recipe.save(self.recipe_file)
         self._trim_metrics(epochs_done)
 
@@ -236,8 +236,7 @@ class RunFolder:
                 **{name: metadata.version(name) for name in _PACKAGES},
                 "python": platform.python_version(),
             }
-            text = json.dumps(versions, indent=2) + "\n"
-            _write(self.versions_file, text.encode())
+            write_file(self.versions_file, format_json(versions))
 
     def _check_folders(self) -> None:
         """Check that no file has the name of a folder that is needed."""
@@ -274,11 +273,6 @@ class RunFolder:
 def _as_logged(row: dict[str, float]) -> dict[str, float]:
     """Return a row as it was first written, with integers in the columns of counts."""
     return {name: int(x) if name in COUNTS else x for name, x in row.items()}
-
-
-def _write(path: Path, file_bytes: bytes) -> None:
-    with write_atomically(path) as temporary_path:
-        temporary_path.write_bytes(file_bytes)
 
 
 def _lines(recipe: Recipe) -> list[str]:

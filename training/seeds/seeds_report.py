@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
 
 from keras_attention.files.artefacts import read_artefact
-from keras_attention.files.schema import JsonFile, dictionary_of, nullable, real, text
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.schema import JsonFile, dictionary_of, format_json, nullable, real, text
+from keras_attention.files.text_files import write_file
 from keras_attention.text.text_limit import UNLIMITED
 from keras_attention.translation.translator import Translator
 
@@ -59,8 +58,7 @@ class SeedsReport:
         values = {"metric": self.metric, "seeds": self.seeds, "ensemble": self.ensemble}
         if self.seeds:
             values |= {"mean": self.spread.mean, "deviation": self.spread.deviation}
-        with write_atomically(folder / SEEDS_FILE) as temporary_path:
-            temporary_path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        write_file(folder / SEEDS_FILE, format_json(values))
 
 
 def read_report(folder: Path) -> SeedsReport | None:
