@@ -142,8 +142,8 @@ class Translator:
     def __reduce__(self) -> tuple[Any, ...]:
         """Support pickling; the copy compiles its functions again."""
         # Unpickle the marker first: in a forked process it raises an error; the model would hang.
-        parts = self.model, self.codec, self.short_list, self.max_tokens, self.confidence
-        return _remake, (self._mark, *parts, self.output_rule)
+        names = ("model", "codec", "short_list", "max_tokens", "confidence", "output_rule")
+        return _remake, (self._mark, {name: getattr(self, name) for name in names})
 
     @classmethod
     def load(cls, path: str | Path) -> "Translator":
@@ -695,21 +695,6 @@ def _own_arguments() -> list[str]:
     return keyword_arguments(Translator.stream) + keyword_arguments(Translator.__call__)
 
 
-def _remake(
-    _: LoadedModel,
-    model: Seq2Seq | Ensemble,
-    codec: TextCodec,
-    short_list: ShortList | None,
-    max_tokens: int,
-    confidence: Confidence,
-    output_rule: OutputRule | None,
-) -> Translator:
+def _remake(_: LoadedModel, arguments: Mapping[str, Any]) -> Translator:
     """Make a translator from the pickled arguments."""
-    return Translator(
-        model,
-        codec,
-        short_list,
-        max_tokens=max_tokens,
-        confidence=confidence,
-        output_rule=output_rule,
-    )
+    return Translator(**arguments)

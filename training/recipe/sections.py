@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras_attention.attention.registry import MECHANISMS, SCORES, Mechanism
 from keras_attention.decoding.options import LONGEST, StoredOptions
@@ -22,6 +22,9 @@ from ..metrics.metric_kinds import METRICS
 from ..tasks.synthetic import TASKS
 from .languages import check_languages
 from .settings import Section
+
+if TYPE_CHECKING:
+    from keras_attention.attention.base.attention_mechanism import AttentionMechanism
 
 TABLES = ("tsv", "csv")
 """Values of `data.format` for files with columns."""
@@ -333,6 +336,18 @@ class ModelConfig(Section, MechanismConfig, LayerConfig):
     def mechanism_settings(self) -> dict[str, Any]:
         """The values by name from which the mechanism is built."""
         return {**dict(self.values()), "attention_units": self.attention_units or self.units}
+
+    def build_attention(
+        self, max_source_length: int, policy: str = "float32"
+    ) -> AttentionMechanism | None:
+        """Return the attention mechanism, or `None` for `attention = "none"`.
+
+        Args:
+            max_source_length: the number of source positions that the location score covers.
+            policy: the dtype policy of the mechanism.
+        """
+        settings = {**self.mechanism_settings, "max_source_length": max_source_length}
+        return self.mechanism.build(settings, dtype=policy)
 
     @property
     def read_by_mechanism(self) -> frozenset[str]:

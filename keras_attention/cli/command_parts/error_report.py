@@ -28,7 +28,7 @@ from keras_attention.training.evaluation.report.analysis import (
 )
 from keras_attention.training.evaluation.report.error_report import write_error_report
 from keras_attention.training.evaluation.report.token_form import TokenForm
-from keras_attention.training.run.training_pairs import read_training_pairs
+from keras_attention.training.run.resumed_pairs import read_training_pairs
 from keras_attention.translation.file_names import CONFIDENCE_FILE, MODEL_FILE
 from keras_attention.translation.folders.ensemble_folder import is_ensemble
 from keras_attention.translation.model_files import load_codec, save_confidence
