@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras_attention.cli.imports import lean_imports
 from keras_attention.cli.output_limit import named_lines
@@ -14,6 +14,9 @@ from keras_attention.decoding.options import ServedOptions
 from keras_attention.errors import InputError, OptionError, TextError
 from keras_attention.translation.folders.model_paths import check_model_path
 from keras_attention.translation.result import Translation
+
+if TYPE_CHECKING:
+    from keras_attention.translation.translator import Translator
 
 _READING = ("delimiter", "header", "source_column", "target_column")
 """Settings of the section `data` that define how a file of pairs is read."""
@@ -95,20 +98,14 @@ def open_numbered(
     if exports:
         export = _open_export(path, search, nbest, features)
         return lambda first: export  # an export does not sample
-    with lean_imports():
-        from keras_attention.text.text_limit import UNLIMITED
-        from keras_attention.translation.translator import Translator
-
-    translator = Translator.load_ensemble([path, *others])
-    if whole_vocabulary:
-        translator.short_list = None
-    if max_tokens is not None:
-        translator.max_tokens = max_tokens
-    if any_length:
-        translator.max_tokens = UNLIMITED
     search = {**search, "features": features}
-    with named_lines(search):
-        translator.stream([], **search)  # checks the options
+    translator = load_local(
+        [path, *others], search, whole_vocabulary=whole_vocabulary, max_tokens=max_tokens
+    )
+    if any_length:
+        from keras_attention.text.text_limit import UNLIMITED
+
+        translator.max_tokens = UNLIMITED
     width = search.get("beam_width", translator.codec.settings.beam_width)
     _check_nbest(nbest, width)
     _check_ranked(search, width)
@@ -131,6 +128,26 @@ def open_numbered(
         return translate
 
     return translate_from
+
+
+def load_local(
+    paths: Sequence[Path],
+    search: Mapping[str, Any],
+    *,
+    whole_vocabulary: bool,
+    max_tokens: int | None,
+) -> "Translator":
+    """Load the models at some paths, and check the options of `Translator.stream` in `search`."""
+    with lean_imports():
+        from keras_attention.translation.translator import Translator
+
+    translator = Translator.load_ensemble(paths)
+    if whole_vocabulary:
+        translator.short_list = None
+    translator.max_tokens = max_tokens or translator.max_tokens
+    with named_lines(search):
+        translator.stream([], **search)
+    return translator
 
 
 def lines_at_once(path: Path, batch_size: int, *, sample: bool = False) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
-from keras_attention.files.folder_lock import hold_folder
+from keras_attention.files.folder_lock import check_unlocked
 from keras_attention.files.schema import (
     JsonFile,
     dictionary_of,
@@ -200,9 +200,7 @@ def set_aside(runs: Sequence[Run], folder: Path) -> Path:
         The new folder.
     """
     for run in runs:
-        if (run.folder / TRAIN_LOCK).exists():
-            with hold_folder(run.folder, TRAIN_LOCK):  # raises if another process is training
-                pass
+        check_unlocked(run.folder, TRAIN_LOCK)
     numbers = (folder / f"other-data-{number}" for number in itertools.count(1))
     new = next(path for path in numbers if not path.exists())
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keras_attention.errors import InputError
-from keras_attention.files.folder_lock import hold_folder
+from keras_attention.files.folder_lock import check_unlocked
 from keras_attention.translation.folders.ensemble_folder import is_ensemble, read_members
 
 from ..recipe.recipe import Recipe
@@ -73,9 +73,7 @@ def check_free(folder: Path, *, overwrite: bool = False) -> None:
         )
     else:
         for name in read_members(folder):
-            if (folder / name / TRAIN_LOCK).exists():
-                with hold_folder(folder / name, TRAIN_LOCK):  # raises if a process is training
-                    pass
+            check_unlocked(folder / name, TRAIN_LOCK)
         check_ensemble_removable(folder)
 
 

@@ -17,7 +17,6 @@ from keras_attention.cli.runtimes import find_run, is_export
 from keras_attention.cli.stopping import advise_on_output
 from keras_attention.errors import InputError
 from keras_attention.files.text_files import write_atomically
-from keras_attention.text.tokenizers import Tokenizer
 from keras_attention.training.evaluation.by_frequency import count_tokens
 from keras_attention.training.evaluation.evaluate import Evaluation
 from keras_attention.training.evaluation.report.analysis import (
@@ -27,7 +26,6 @@ from keras_attention.training.evaluation.report.analysis import (
     analyse,
 )
 from keras_attention.training.evaluation.report.error_report import write_error_report
-from keras_attention.training.evaluation.report.token_form import TokenForm
 from keras_attention.training.run.resumed_pairs import read_training_pairs
 from keras_attention.translation.file_names import CONFIDENCE_FILE, MODEL_FILE
 from keras_attention.translation.folders.ensemble_folder import is_ensemble
@@ -133,19 +131,6 @@ def report_errors(
     if choices.save:
         save_confidence(analysis.stored, model)
         print(f"Wrote {model / CONFIDENCE_FILE}; export the model again to store it in its exports")
-
-
-def make_question(
-    metrics: Sequence[str],
-    tokenizer: Tokenizer | None,
-    choices: ReportChoices,
-    seen: set[str],
-    temperature: float | None = None,
-    **options: object,
-) -> Question:
-    """Return the question that the report answers."""
-    form = TokenForm.of(tokenizer)
-    return Question(metrics, form, options, choices.accuracy, frozenset(seen), temperature)
 
 
 def describe_run(

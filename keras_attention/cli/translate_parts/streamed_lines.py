@@ -10,8 +10,7 @@ from typing import Any
 
 from keras_attention.cli.imports import lean_imports
 from keras_attention.cli.lines import InputLines, Line, OnError
-from keras_attention.cli.output_limit import named_lines
-from keras_attention.cli.runtimes import is_export
+from keras_attention.cli.runtimes import is_export, load_local
 from keras_attention.cli.search_options import option_of
 from keras_attention.cli.translate_parts.outputs import Tally
 from keras_attention.cli.translate_parts.translated_lines import Problems
@@ -73,17 +72,11 @@ def open_stream(
                 f"the model's folder. Received: {option_of(refused[0])}."
             )
         return _open_export(path, features)
-    with lean_imports():
-        from keras_attention.translation.translator import Translator
-
-    translator = Translator.load_ensemble([path, *others])
-    if whole_vocabulary:
-        translator.short_list = None
-    if max_tokens is not None:
-        translator.max_tokens = max_tokens
-    with named_lines(search):
-        translator.stream([], features=features, **search)  # checks the options
-    return partial(translator.stream, features=features, **search)
+    search = {**search, "features": features}
+    translator = load_local(
+        [path, *others], search, whole_vocabulary=whole_vocabulary, max_tokens=max_tokens
+    )
+    return partial(translator.stream, **search)
 
 
 def _open_export(path: Path, features: Mapping[str, str]) -> StreamText:
