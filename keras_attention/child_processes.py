@@ -127,12 +127,7 @@ class WorkerProcess:
 
 
 class RequestPipes:
-    """The pipes of a worker process: from one it reads requests, into the other it writes answers.
-
-    Args:
-        requests: the pipe to read.
-        answers: the pipe to write.
-    """
+    """The pipes from which a worker process reads requests, and into which it writes answers."""
 
     def __init__(self, requests: IO[bytes], answers: IO[bytes]) -> None:
         self._requests, self._answers = requests, answers

@@ -33,10 +33,6 @@ class TextError(InputError):
         position: index of the text in the batch, from 0. The message counts from 1.
         noun: what the message calls the item, such as "text" or "pair".
 
-    Attributes:
-        problem: the argument.
-        position: the argument.
-
     Example:
         >>> error = TextError("expected at most 4 tokens with </s>. Received: 7.", 2)
         >>> str(error), str(error.at(0))[:7]
@@ -62,10 +58,6 @@ class SettingError(ValueError):
     Args:
         field: name of the setting.
         problem: what was expected and what was received. In the message it follows the name.
-
-    Attributes:
-        field: the argument.
-        problem: the argument.
 
     Example:
         >>> error = SettingError("units", "must be even. Received: units=5.")

@@ -43,9 +43,6 @@ class Searches:
     """The searches of one model, compiled once for each set of options.
 
     Several threads may call one object at the same time.
-
-    Args:
-        model: a `Seq2Seq` or an `Ensemble`.
     """
 
     def __init__(self, model: Any) -> None:

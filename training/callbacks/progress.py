@@ -22,12 +22,7 @@ REPORT_EVERY = 60.0
 
 
 class TimeLeft:
-    """An estimate of the time left, from the mean time of the steps so far.
-
-    Args:
-        plan: The length of the run.
-        clock: A function that returns the time in seconds.
-    """
+    """An estimate of the time left, from the mean time of the steps so far."""
 
     def __init__(self, plan: TrainingPlan, clock: Callable[[], float] = time.monotonic) -> None:
         self.plan = plan
@@ -54,12 +49,7 @@ class TimeLeft:
 
 
 class LogProgress(keras.callbacks.Callback):
-    """Prints a line after every validation, and every minute between validations.
-
-    Args:
-        plan: The length of the run.
-        clock: A function that returns the time in seconds.
-    """
+    """Prints a line after every validation, and every minute between validations."""
 
     def __init__(self, plan: TrainingPlan, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -96,11 +86,7 @@ class LogProgress(keras.callbacks.Callback):
 
 
 class ShowProgress(keras.callbacks.ProgbarLogger):  # type: ignore[misc]
-    """Keras's progress bar for a terminal, with the recipe's epochs instead of fit's epochs.
-
-    Args:
-        plan: The length of the run.
-    """
+    """Keras's progress bar for a terminal, with the recipe's epochs instead of fit's epochs."""
 
     def __init__(self, plan: TrainingPlan) -> None:
         super().__init__()

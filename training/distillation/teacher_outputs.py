@@ -25,12 +25,7 @@ PART = _BATCH_SIZE * SORTED_BATCHES
 
 
 class TeacherOutputs:
-    """The pairs of training sources and teachers' outputs, one file for each part of the sources.
-
-    Args:
-        pairs: the training pairs.
-        folder: the folder of the parts.
-    """
+    """The training sources with the teachers' outputs, one file for each part of the sources."""
 
     def __init__(self, pairs: Sequence[Pair], folder: Path) -> None:
         self.pairs = pairs

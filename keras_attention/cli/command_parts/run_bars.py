@@ -25,12 +25,7 @@ def show_runs(runs: Sequence[Run], console: Console) -> Iterator[RunBars]:
 
 
 class RunBars:
-    """A bar for all runs, a bar for each active run, and a line for each finished run.
-
-    Args:
-        progress: Draws the bars.
-        total: Number of runs.
-    """
+    """A bar for all runs, a bar for each active run, and a line for each finished run."""
 
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress = progress

@@ -26,13 +26,7 @@ _AHEAD = 2
 
 
 class Worker(WorkerProcess):
-    """A process with its own copy of the model.
-
-    Args:
-        job: the model and the options.
-        environment: the environment variables of the process.
-        quiet: whether it logs no warnings.
-    """
+    """A process with its own copy of the model."""
 
     def __init__(
         self, job: TranslationJob, environment: Mapping[str, str], *, quiet: bool = False
