@@ -304,7 +304,7 @@ def _checked(key: str, value: object) -> tuple[str, Any]:
     if key not in RENAMED:
         return key, SETTINGS[key].check(value)
     renamed = RENAMED[key]
-    new = renamed.check(value)
+    new = renamed.values[renamed.old.check(value)]
     # Run folders of older versions list every setting, so do not warn about a default.
     if new != SETTINGS[renamed.key].default:
         warn_of_old(key, _toml(new))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -43,9 +43,11 @@ _DATA = JsonFile(
     },
     _FORMAT,
 )
-_PATHS = ("folder", *PATH_KEYS, *EMBEDDING_KEYS, "teachers")
-_PLACES = ("in_memory",)
+PATHS = ("folder", *PATH_KEYS, *EMBEDDING_KEYS, "teachers")
 """Settings that may change when a run is resumed, if the files have the same content."""
+
+PLACES = ("in_memory",)
+"""Settings of where data is held, in memory or in files; they may always change."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +123,8 @@ def load_run_recipe(folder: str | os.PathLike[str]) -> Recipe:
     if data is None:
         return recipe
     started = parse_recipe(data.recipe, Path(folder, DATA_FILE))
-    pairs = zip(started.to_toml().splitlines(), recipe.to_toml().splitlines(), strict=True)
-    for old, new in pairs:
-        if old != new and old.partition(" = ")[0] not in ("epochs", *_PATHS, *_PLACES):
+    for name, old, new in changed_lines(started, recipe):
+        if name not in ("epochs", *PATHS, *PLACES):
             raise InputError(
                 f"{path}: expected the recipe that the run was started with, which has `{old}`. "
                 f"Received: `{new}`."
@@ -131,9 +132,11 @@ def load_run_recipe(folder: str | os.PathLike[str]) -> Recipe:
     return recipe
 
 
-def sets_path(line: str) -> bool:
-    """Return whether a line of a recipe sets the path of a file or of the data folder."""
-    return line.partition(" = ")[0] in _PATHS
+def changed_lines(before: Recipe, now: Recipe) -> Iterator[tuple[str, str, str]]:
+    """Yield the name of each setting that differs in two recipes, and its line in both."""
+    for old, new in zip(*(each.to_toml().splitlines() for each in (before, now)), strict=True):
+        if old != new:
+            yield old.partition(" = ")[0], old, new
 
 
 def digest_pairs(pairs: Sequence[Pair]) -> str:
@@ -156,8 +159,3 @@ def _seen_sources(training: Sequence[Pair], kept: Collection[str]) -> set[str]:
 
     origin = {"held_out": json.dumps(sorted(kept))}
     return set(json.loads(remembered(training, "seen", {"held_out": digest(origin)}, find)))
-
-
-def sets_place(line: str) -> bool:
-    """Return whether a line of a recipe only sets where data is held, in memory or in files."""
-    return line.partition(" = ")[0] in _PLACES

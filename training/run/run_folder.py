@@ -22,7 +22,7 @@ from keras_attention.translation.file_names import MODEL_FILE
 
 from ..data.data_paths import literal
 from ..recipe.recipe import Recipe
-from .run_data import load_run_recipe, read_run_data, sets_path, sets_place
+from .run_data import PATHS, PLACES, changed_lines, load_run_recipe, read_run_data
 from .run_files import (
     DISTILLATION_FILE,
     DISTILLED_FILE,
@@ -112,15 +112,13 @@ class RunFolder:
             raise InputError("--resume keeps a run and --overwrite removes it; choose one of them.")
         if not self.recipe_file.is_file():
             raise InputError(f"{self.path}: has no run to resume; start one without --resume.")
-        before, now = _lines(load_run_recipe(self.path)), _lines(recipe)
         epochs_fixed = recipe.training.schedule == "cosine"
         has_fingerprints = read_run_data(self.path) is not None
-        for old, new in zip(before, now, strict=True):
-            is_epochs = new.startswith("epochs = ")
+        for name, old, new in changed_lines(load_run_recipe(self.path), recipe):
             same_kind = old.endswith(' = ""') == new.endswith(' = ""')  # both are set, or neither
-            moved = sets_place(old) or (has_fingerprints and sets_path(old) and same_kind)
-            if old != new and not moved and (epochs_fixed or not is_epochs):
-                reason = ", and a cosine schedule ends with its last epoch" if is_epochs else ""
+            moved = name in PLACES or (has_fingerprints and name in PATHS and same_kind)
+            if not moved and (epochs_fixed or name != "epochs"):
+                reason = ", and a cosine schedule ends with its last epoch" * (name == "epochs")
                 raise InputError(
                     f"{self.recipe_file}: the run was started with `{old}`{reason}; "
                     f"{self._other_settings()}. Received: `{new}`."
@@ -273,7 +271,3 @@ class RunFolder:
 def _as_logged(row: dict[str, float]) -> dict[str, float]:
     """Return a row as it was first written, with integers in the columns of counts."""
     return {name: int(x) if name in COUNTS else x for name, x in row.items()}
-
-
-def _lines(recipe: Recipe) -> list[str]:
-    return recipe.to_toml().splitlines()
