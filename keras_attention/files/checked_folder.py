@@ -80,9 +80,6 @@ class CheckedFolder:
         Args:
             origin: what the files are made from, by name.
 
-        Yields:
-            The folder to write the files into, and a dictionary for `numbers`.
-
         Raises:
             InputError: if the folder cannot be written, or another program made it.
         """

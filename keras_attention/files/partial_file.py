@@ -87,9 +87,6 @@ def write_in_parts(path: str | os.PathLike[str], *, resume: bool = False) -> Ite
         resume: Whether to keep the parts of an earlier call, if there are any. They are deleted
             otherwise.
 
-    Yields:
-        The parts.
-
     Raises:
         InputError: If the file cannot be written, another process is writing it, its record is
             damaged, or there is a complete file and no part to resume.

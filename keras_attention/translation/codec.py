@@ -162,9 +162,6 @@ class TextCodec:
                 hypothesis. Entries with such a score, or a score that is not finite, are left out.
             alignments: weights `[B, K, T, S]`.
             prefix: target ids that every hypothesis begins with.
-
-        Returns:
-            One `Translation` for each source.
         """
         return [
             self._translation(text, *row, prefix=prefix)

@@ -61,7 +61,7 @@ class Searches:
         automaton: Automaton | None = None,
         terms: ForcedTerms | None = None,
     ) -> list[npt.NDArray[Any]]:
-        """Search one batch.
+        """Search one batch, and return the arrays of `Hypotheses`.
 
         Args:
             source: ids `[B, S]`.
@@ -75,9 +75,6 @@ class Searches:
                 must pass it to `check_limited` first. Cannot be combined with `allowed`. All
                 automata share a graph.
             terms: the terms of each source, if the automaton is that of forced terms.
-
-        Returns:
-            The arrays of `Hypotheses`.
         """
         inputs, arrays = _inputs_of(source, prefix, allowed, automaton=automaton, terms=terms)
         if options.sample and isinstance(options.seed, Integral):

@@ -194,11 +194,7 @@ def other_data(run: Run) -> str:
 
 
 def set_aside(runs: Sequence[Run], folder: Path) -> Path:
-    """Move runs with all their files into a new folder `other-data-N` of the comparison.
-
-    Returns:
-        The new folder.
-    """
+    """Move runs with all their files into a new folder `other-data-N`, and return it."""
     for run in runs:
         check_unlocked(run.folder, TRAIN_LOCK)
     numbers = (folder / f"other-data-{number}" for number in itertools.count(1))

@@ -119,11 +119,7 @@ def format_tables(rows: Sequence[Row], lengths: Sequence[str] = ()) -> list[list
 
 
 def save_table(rows: Sequence[Row], folder: Path, lengths: Sequence[str] = ()) -> list[Path]:
-    """Write `comparison.json`, `.csv` and `.md`, each completely or not at all.
-
-    Returns:
-        The paths of the files.
-    """
+    """Write `comparison.json`, `.csv` and `.md`, each completely or not at all."""
     contents = {
         "json": format_json([_as_json(row) for row in rows]),
         "csv": _as_csv(rows, lengths).encode(),

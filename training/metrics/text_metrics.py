@@ -42,9 +42,6 @@ def score(
         tokenize: the name of sacrebleu's tokenizer for BLEU. Default `13a`.
         lowercase: whether to compare in lower case. TER always does, which is sacrebleu's default.
 
-    Returns:
-        The score of all lines together.
-
     Raises:
         InputError: if there is no such metric or tokenizer.
         ValueError: if there are no lines, or the numbers of texts differ.

@@ -91,9 +91,6 @@ def run_evaluate(
         report: the options.
         form: converts references and outputs to the form in which they are compared. The file of
             outputs contains the outputs before this conversion.
-
-    Returns:
-        The evaluation of each model, in that form.
     """
     output = report.output
     with (

@@ -43,9 +43,6 @@ def export_measured(
         lines: largest number of pairs.
         batch_size: number of texts that a file searches together.
 
-    Returns:
-        The paths of the TFLite files and of the table.
-
     Raises:
         InputError: if there are no pairs, or the precision loses too much quality.
     """

@@ -62,9 +62,6 @@ class _Pending(NamedTuple):
 def open_pool(job: TranslationJob, count: int) -> Iterator[AnswerAll]:
     """Start worker processes, and end them after the block.
 
-    Yields:
-        A function that answers batches in their order.
-
     Raises:
         InputError: if the model cannot be loaded.
     """
