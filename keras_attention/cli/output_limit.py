@@ -59,12 +59,7 @@ def read_limit(
 
 
 def read_glossary(path: Path) -> Glossary:
-    """Return the terms in a file: source term, tab, target term, and further forms after tabs.
-
-    Raises:
-        InputError: if the file cannot be read, has only empty lines, or a line has another form or
-            repeats a source term.
-    """
+    """Return the terms in a file: source term, tab, target term, and further forms after tabs."""
     glossary = Glossary()
     glossary.path, glossary.lines = path, []
     for number, line in enumerate(read_lines(path), 1):

@@ -68,9 +68,6 @@ def open_numbered(
         max_tokens: largest number of tokens of a text. Default: the translator's limit.
         any_length: whether to remove a model's limit on tokens; an export keeps its limit.
         features: values of source features by name, for texts that do not carry them.
-
-    Raises:
-        InputError: if there is no translator, or it does not support an option.
     """
     for each in (path, *others):
         check_model_path(each)
@@ -250,9 +247,6 @@ def evaluation_pairs(
     Returns:
         The pairs, and the set of their sources that the training pairs contain too (empty for a
         file).
-
-    Raises:
-        InputError: if the file cannot be used, or the model has no recipe or no held-out pairs.
     """
     from keras_attention.text.source_features import add_features
     from keras_attention.training.data.data_paths import literal

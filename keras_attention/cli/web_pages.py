@@ -25,10 +25,7 @@ from keras_attention.translation.folders.model_paths import check_model_path
 class PageOptions:
     """The options of a web page.
 
-    Attributes:
-        examples: sources that the page offers.
-        runtime: the folder in which npm installed LiteRT.js; None for the current folder.
-        fetch: whether to download LiteRT.js instead.
+    The fields are `--example`, `--runtime` and `--fetch-runtime`, explained by the help.
     """
 
     examples: Sequence[str] = ()
@@ -57,11 +54,7 @@ class PageOptions:
         check_examples(self.examples, codec)
 
     def write(self, model: Path, folder: Path, *, title: str) -> Path:
-        """Write the page of a TFLite file, and return its folder.
-
-        Raises:
-            InputError: if the page cannot be written; see `export_web`.
-        """
+        """Write the page of a TFLite file, and return its folder."""
         runtime = fetch_runtime() if self.fetch else nullcontext(self.runtime or Path())
         with runtime as found:
             return export_web(model, folder, runtime=found, title=title, examples=self.examples)

@@ -25,11 +25,7 @@ _Path = str | os.PathLike[str]
 
 
 def open_teachers(paths: Sequence[_Path]) -> Translator:
-    """Load one teacher, or several as an ensemble.
-
-    Raises:
-        InputError: if a teacher is an export or cannot be loaded, or the tokenizers differ.
-    """
+    """Load one teacher, or several as an ensemble."""
     check_teachers(paths)
     return Translator.load_ensemble(map(Path, paths))
 

@@ -47,9 +47,6 @@ def learn_tokenizers(
 
     Returns:
         The source and the target tokenizer. With `joint_vocabulary` they share one vocabulary.
-
-    Raises:
-        InputError: if the recipe's number of subwords does not fit the texts.
     """
     forms = text.source_normalization, text.target_normalization
     features = features or SourceFeatures()

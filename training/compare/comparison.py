@@ -181,9 +181,6 @@ def other_data(run: Run) -> str:
 
     A run that was resumed with changed data counts as changed, even if the files have been restored
     since.
-
-    Raises:
-        InputError: if a file of the run is damaged.
     """
     result, data = read_result(run), read_run_data(run.folder)
     files = data.files if data else result.files if result else {}

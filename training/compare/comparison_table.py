@@ -86,11 +86,7 @@ class Row:
 
 
 def make_rows(runs: Sequence[Run]) -> list[Row]:
-    """Return a row per variant; runs whose data has changed have a separate, marked row.
-
-    Raises:
-        InputError: if a result file is damaged.
-    """
+    """Return a row per variant; runs whose data has changed have a separate, marked row."""
     labelled: dict[str, list[Run]] = {}
     for run in runs:
         label = run.label + (" (other data)" if other_data(run) else "")

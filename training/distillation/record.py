@@ -82,11 +82,7 @@ class Distillation(DistillOptions):
         training: Sequence[Pair],
         held_out: Sequence[Pair],
     ) -> Distillation:
-        """Return the record of a distillation before it starts.
-
-        Raises:
-            InputError: if a teacher's model cannot be read.
-        """
+        """Return the record of a distillation before it starts."""
         return cls(
             **asdict(options),
             teachers=tuple(
@@ -101,11 +97,7 @@ class Distillation(DistillOptions):
 
     @classmethod
     def read(cls, folder: Path) -> Distillation:
-        """Read the record in a run folder.
-
-        Raises:
-            InputError: if it is missing or damaged.
-        """
+        """Read the record in a run folder."""
         path = folder / DISTILLATION_FILE
         values = _RECORD.parse(read_artefact(path), str(path))
         teachers = tuple(Fingerprint(**value) for value in values["teachers"])

@@ -41,11 +41,7 @@ class TeacherOutputs:
         options: DistillOptions,
         advance: Callable[[int], None] = lambda count: None,
     ) -> None:
-        """Translate the sources of the missing parts, and write each part when it is complete.
-
-        Raises:
-            InputError: if a part cannot be written.
-        """
+        """Translate the sources of the missing parts, and write each part when it is complete."""
         for places in self.missing():
             found = distilled_pairs(translator, [self.pairs[n] for n in places], options)
             write_table(self._path(places), [format_pairs(found)])

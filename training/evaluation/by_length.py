@@ -99,9 +99,6 @@ def score_lengths(
         For each name: `pairs`, their number; `value`, the metric; and `errors`, the number of token
         edits from outputs to targets divided by the number of target tokens, which shows whether a
         wrong output is nearly right. `value` and `errors` are None if there are no pairs.
-
-    Raises:
-        InputError: if the data cannot be used.
     """
     made = recipe.data.format in TASKS
     sets = _made(recipe, lengths) if made else _by_length(translator, held_out, lengths)

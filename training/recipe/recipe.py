@@ -223,11 +223,7 @@ def recipe_name(name_or_path: str | os.PathLike[str], overrides: Sequence[str] =
 
 
 def parse_recipe(text: str, source: Path) -> Recipe:
-    """Parse the TOML that `Recipe.to_toml` of this or an older version returned.
-
-    Raises:
-        InputError: If the text is not a valid recipe.
-    """
+    """Parse the TOML that `Recipe.to_toml` of this or an older version returned."""
     return _make(dict(_read(text, source)), source)
 
 

@@ -56,11 +56,7 @@ class Origin:
 
 
 def read_origin(folder: str | os.PathLike[str]) -> Origin | None:
-    """Read the origin of a run; return `None` if an older version started it.
-
-    Raises:
-        InputError: if a file is damaged, or was replaced by another one.
-    """
+    """Read the origin of a run; return `None` if an older version started it."""
     path = Path(folder, ORIGIN_FILE)
     if not path.exists():
         return None
@@ -76,10 +72,6 @@ def read_origin(folder: str | os.PathLike[str]) -> Origin | None:
 
 
 def is_fine_tuned(folder: str | os.PathLike[str]) -> bool:
-    """Return whether a folder has a run that was fine-tuned from a trained model.
-
-    Raises:
-        InputError: if its file is damaged.
-    """
+    """Return whether a folder has a run that was fine-tuned from a trained model."""
     origin = read_origin(folder)
     return origin is not None and origin.model is not None

@@ -63,10 +63,6 @@ def read_training_pairs(folder: str | os.PathLike[str]) -> Sequence[Pair]:
     """Return the training pairs of a run, with those that a fine-tuned run replays.
 
     All members of an ensemble made by `train --seeds` have the same training pairs.
-
-    Raises:
-        InputError: If the data cannot be read or has changed since the run was started, or a file
-            of the run folder is damaged.
     """
     folder = member_folders(Path(folder))[0]
     recipe, data = load_run_recipe(folder), read_run_data(folder)

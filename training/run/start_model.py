@@ -106,9 +106,6 @@ class StartModel:
         """Draw pairs of this model's run, to be trained on together with new ones.
 
         They become `share` of all training pairs. Held-out pairs of either run are not drawn.
-
-        Raises:
-            InputError: if the pairs of the run cannot be read.
         """
         if not share:
             return []

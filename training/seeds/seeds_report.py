@@ -62,11 +62,7 @@ class SeedsReport:
 
 
 def read_report(folder: Path) -> SeedsReport | None:
-    """Return the report of an ensemble; None if its members have not all been trained.
-
-    Raises:
-        InputError: if the file is damaged.
-    """
+    """Return the report of an ensemble; None if its members have not all been trained."""
     path = folder / SEEDS_FILE
     if not path.exists():
         return None

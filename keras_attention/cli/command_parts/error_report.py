@@ -37,11 +37,7 @@ from keras_attention.visualization.html_page import check_page
 class ReportChoices:
     """The options of `evaluate` for the analysis of errors.
 
-    Attributes:
-        page: the page to write; None to write none.
-        accuracy: the share of right outputs that the suggested threshold must reach; None for the
-            default.
-        save: whether to store temperature and threshold in the model's folder.
+    The fields are `--report`, `--report-accuracy` and `--save-confidence`, explained by the help.
     """
 
     page: Path | None = None

@@ -27,15 +27,7 @@ from keras_attention.visualization.figure_style import check_picture
 class EvaluationReport:
     """The options that select what `evaluate` prints and writes.
 
-    Attributes:
-        metrics: names of metrics, separated by commas; empty for exact match only.
-        tokenize: BLEU's tokenizer.
-        lowercase: whether case is ignored.
-        by_length: whether to print the metrics by source length.
-        picture: file for a plot of the first metric by source length; None for no plot.
-        compare: whether to compare the first two models.
-        output: file for the outputs; None to write none.
-        errors: number of wrong outputs to show.
+    The fields have the names of the parameters of the command, whose help explains them.
     """
 
     metrics: str = ""

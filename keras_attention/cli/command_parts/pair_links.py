@@ -52,9 +52,6 @@ def join_links(
 
     The tags of the first model's source features are removed before the other model reads a source
     as its target.
-
-    Raises:
-        InputError: If the two models split a text into different tokens.
     """
     backward, path = other
     text_of = translator.codec.source.features.text_of

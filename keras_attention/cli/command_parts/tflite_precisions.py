@@ -42,9 +42,6 @@ def export_measured(
             to also write the other precisions.
         lines: largest number of pairs.
         batch_size: number of texts that a file searches together.
-
-    Raises:
-        InputError: if there are no pairs, or the precision loses too much quality.
     """
     pairs, quality = evaluation_pairs(folder)[0][:lines], _quality(folder)
     converted = Converted.of(translator, about_run(folder), batch_size=batch_size)

@@ -60,11 +60,7 @@ class _Pending(NamedTuple):
 
 @contextmanager
 def open_pool(job: TranslationJob, count: int) -> Iterator[AnswerAll]:
-    """Start worker processes, and end them after the block.
-
-    Raises:
-        InputError: if the model cannot be loaded.
-    """
+    """Start worker processes, and end them after the block."""
     environment = child_environment(os.environ, count)
     workers: list[Worker] = []
     executor = ThreadPoolExecutor(count)

@@ -43,19 +43,7 @@ def open_stream(
     max_tokens: int | None,
     features: Mapping[str, str],
 ) -> StreamText:
-    """Return the function that streams the tokens of a text, from a model or an export.
-
-    Args:
-        path: the folder or file.
-        search: `prefix` and fields of `SearchOptions`, which override the model's settings.
-        others: further models of an ensemble with this one.
-        whole_vocabulary: whether to ignore the model's short list.
-        max_tokens: largest number of tokens of a text. Default: the translator's limit.
-        features: values of source features by name, for texts that do not carry them.
-
-    Raises:
-        InputError: if there is no translator, or it does not support an option.
-    """
+    """Return the function that streams the tokens of a text; see `open_numbered`."""
     check_streamed(**{name: search[name] for name in ("beam_width", "sample") if name in search})
     for each in (path, *others):
         check_model_path(each)

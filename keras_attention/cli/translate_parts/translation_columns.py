@@ -83,9 +83,6 @@ def link_finder(
         alignments: Whether to print links.
         threshold: See `hard_links`.
         words: Whether links are between words instead of tokens.
-
-    Raises:
-        InputError: If an option is out of range, or requires another one.
     """
     check_threshold(threshold, "--threshold")
     if not alignments:

@@ -130,11 +130,7 @@ class Analysis:
 
 
 def analyse(evaluation: Evaluation, question: Question, frequencies: Frequencies) -> Analysis:
-    """Analyse the errors of a model.
-
-    Raises:
-        InputError: if there is no such metric or tokenizer.
-    """
+    """Analyse the errors of a model."""
     metrics, options = list(dict.fromkeys([*question.metrics, EXACT])), question.options
     if options.get("lowercase"):
         evaluation = evaluation.in_form(str.lower)
