@@ -13,6 +13,7 @@ from keras_attention.cli.search_options import RANKING, option_of
 from keras_attention.decoding.options import ServedOptions
 from keras_attention.errors import InputError, OptionError, TextError
 from keras_attention.translation.folders.model_paths import check_model_path
+from keras_attention.translation.folders.model_paths import is_export as is_export
 from keras_attention.translation.result import Translation
 
 if TYPE_CHECKING:
@@ -165,11 +166,6 @@ def _stored_batch_size(path: Path) -> int:
     from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 
     return read_device_file(read_artefact(path, largest=LARGEST_MODEL), str(path)).batch_size
-
-
-def is_export(path: Path) -> bool:
-    """Return whether a path is a TFLite file or a SavedModel's version folder."""
-    return path.suffix == ".tflite" or (path / "saved_model.pb").is_file()
 
 
 def _open_export(

@@ -13,7 +13,8 @@ from keras_attention.special_tokens import SPECIAL_TOKENS
 from keras_attention.text.tokenizers import SubwordTokenizer, Tokenizer
 from keras_attention.translation.codec import SIDES, TextCodec
 from keras_attention.translation.folders.ensemble_folder import member_folders
-from keras_attention.translation.model_files import find_parts, load_codec
+from keras_attention.translation.folders.model_paths import find_parts, is_export
+from keras_attention.translation.model_files import load_codec
 from keras_attention.translation.translator import Translator
 
 from ..data.data_paths import teacher_paths
@@ -124,7 +125,7 @@ def _toml(value: object) -> str:
 
 
 def _read_codec(path: Path) -> TextCodec:
-    if path.suffix == ".tflite" or (path / "saved_model.pb").is_file():
+    if is_export(path):
         raise InputError(
             f"{path}: a teacher must be the folder of a trained model or a .keras checkpoint. "
             "Received: an export."

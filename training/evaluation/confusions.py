@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -74,12 +75,8 @@ def align_edits(written: Sequence[str], expected: Sequence[str]) -> list[Step]:
 
 def _common_start(first: Sequence[str], second: Sequence[str]) -> int:
     """Return the number of equal tokens at the start."""
-    length = 0
-    for left, right in zip(first, second, strict=False):
-        if left != right:
-            break
-        length += 1
-    return length
+    pairs = zip(first, second, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _align(written: Sequence[str], expected: Sequence[str]) -> list[Step]:

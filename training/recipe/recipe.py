@@ -365,9 +365,8 @@ def _unknown(key: str) -> str:
 
 
 def _under(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    prefix = section + "."
-    inside = {key: value for key, value in values.items() if key.startswith(prefix)}
-    return {key.removeprefix(prefix): value for key, value in inside.items()}
+    split = {key.partition("."): value for key, value in values.items()}
+    return {name: value for (owner, dot, name), value in split.items() if dot and owner == section}
 
 
 def _toml(value: str | bool | int | float) -> str:

@@ -39,6 +39,10 @@ class Section(Settings):
     def _key(cls, name: str) -> str:
         return f"{cls.section}.{name}" if cls.section else name
 
+    def by_key(self) -> dict[str, Any]:
+        """Return the values by dotted key."""
+        return {self._key(name): value for name, value in self.values()}
+
     def __post_init__(self) -> None:
         """Check every value, then the rules that combine several values."""
         try:

@@ -84,13 +84,8 @@ class StartModel:
 
     def check_recipe(self, recipe: Recipe) -> None:
         """Check that a recipe describes this model."""
-        sections = {"model": recipe.model, "text": recipe.text}
-        given = {
-            f"{section}.{name}": value
-            for section, settings in sections.items()
-            for name, value in settings.values()
-        }
         own = self.recipe
+        given = {**recipe.model.by_key(), **recipe.text.by_key()}
         check_start_settings(given, own.model, own.text)
         longest = recipe.data.max_source_length, own.data.max_source_length
         if own.model.scores_by_location and longest[0] != longest[1]:

@@ -34,6 +34,11 @@ def find_parts(path: Path) -> tuple[Path, Path]:
     )
 
 
+def is_export(path: Path) -> bool:
+    """Return whether a path is a TFLite file or a SavedModel's version folder."""
+    return path.suffix == ".tflite" or (path / "saved_model.pb").is_file()
+
+
 def check_model_path(path: Path) -> None:
     """Check that there is a file or folder, and that it is not a folder of several models."""
     if not path.exists():
