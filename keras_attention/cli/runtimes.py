@@ -17,6 +17,7 @@ from keras_attention.translation.folders.model_paths import is_export as is_expo
 from keras_attention.translation.result import Translation
 
 if TYPE_CHECKING:
+    from keras_attention.export.device.device_file import DeviceFile
     from keras_attention.translation.translator import Translator
 
 _READING = ("delimiter", "header", "source_column", "target_column")
@@ -156,16 +157,17 @@ def lines_at_once(path: Path, batch_size: int, *, sample: bool = False) -> int:
     from keras_attention.text.padded_batches import SORTED_BATCHES
 
     if path.suffix == ".tflite":
-        own = _stored_batch_size(path)
+        own = read_tflite(path).batch_size
         return own * SORTED_BATCHES if own > 1 else batch_size
     return batch_size if sample or is_export(path) else batch_size * SORTED_BATCHES
 
 
-def _stored_batch_size(path: Path) -> int:
+def read_tflite(path: Path) -> "DeviceFile":
+    """Return the content of a TFLite file."""
     from keras_attention.export.device.device_file import read_device_file
     from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 
-    return read_device_file(read_artefact(path, largest=LARGEST_MODEL), str(path)).batch_size
+    return read_device_file(read_artefact(path, largest=LARGEST_MODEL), str(path))
 
 
 def _open_export(

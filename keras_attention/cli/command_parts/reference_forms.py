@@ -8,7 +8,7 @@ from functools import reduce
 from pathlib import Path
 
 from keras_attention.cli.command_parts.evaluation_tables import EvaluationReport
-from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
+from keras_attention.cli.runtimes import read_tflite
 from keras_attention.text.normalization import normalize
 from keras_attention.text.tokenizers import CharacterTokenizer, Tokenizer
 from keras_attention.training.data.pairs import Pair
@@ -76,10 +76,7 @@ def target_tokenizer(model: Path) -> Tokenizer | None:
     The form of an export is read from the export: its folder may belong to another model.
     """
     if model.suffix == ".tflite" and model.is_file():
-        from keras_attention.export.device.device_file import read_device_file
-
-        file_bytes = read_artefact(model, largest=LARGEST_MODEL)
-        return read_device_file(file_bytes, str(model)).codec.target
+        return read_tflite(model).codec.target
     if (model / "saved_model.pb").is_file():
         from keras_attention.export.saved_model.manifest import read_target_form
 
