@@ -47,18 +47,7 @@ def open_lines(file: str) -> Iterator[str]:
     Raises:
         InputError: if a file cannot be read, no file matches, or a line is not UTF-8.
     """
-    return map(_usable, open_lines_or_errors(file))
-
-
-def open_lines_or_errors(file: str) -> Iterator[Line]:
-    """Yield the lines of the files that match a pattern, or of standard input if `file` is `-`.
-
-    A line that is not UTF-8 is replaced by an error that names the line.
-
-    Raises:
-        InputError: if a file cannot be read, or no file matches.
-    """
-    return iter(InputLines(file))
+    return map(_usable, InputLines(file))
 
 
 class InputLines:
