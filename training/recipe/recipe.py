@@ -69,12 +69,8 @@ class Recipe(Section):
     training: TrainingConfig = TrainingConfig()
     decoding: DecodingConfig = DecodingConfig()
 
-    def __post_init__(self) -> None:
-        """Check the top-level values and the rules across sections.
-
-        Each section has already checked its own values.
-        """
-        super().__post_init__()
+    def check_together(self) -> None:
+        """Check the rules across sections; each has already checked its own values."""
         if self.name in ("", ".", "..") or set(self.name) & set("/\\"):
             raise InputError(
                 f"`name` must be a file name without a folder. Received: {self.name!r}."

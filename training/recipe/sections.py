@@ -156,9 +156,8 @@ class DataConfig(Section):
         minimum=0,
     )
 
-    def __post_init__(self) -> None:
-        """Check each value, then the rules that combine several values."""
-        super().__post_init__()
+    def check_together(self) -> None:
+        """Check the rules that combine several values."""
         self._check_columns()
         check_languages(dict(self.values()), labelled=[*TABLES, *RECORDS, "parallel"])
         if (
@@ -252,9 +251,8 @@ class TextConfig(Section):
         below=1,
     )
 
-    def __post_init__(self) -> None:
-        """Check each value, then the rules that combine several values."""
-        super().__post_init__()
+    def check_together(self) -> None:
+        """Check the rules that combine several values."""
         for name, unset in {"tokenizer": "", "vocabulary_size": 0}.items():
             source, target = getattr(self, f"source_{name}"), getattr(self, f"target_{name}")
             if self.joint_vocabulary and target not in (source, unset):
@@ -526,13 +524,9 @@ class TrainingConfig(Section):
         below=2**32,
     )
 
-    def __post_init__(self) -> None:
-        """Check each value, then the rules that combine several values."""
-        super().__post_init__()
-        try:
-            read_rates(self.rates)
-        except SettingError as error:
-            raise InputError(f"`training.{error.field}` {error.problem}") from None
+    def check_together(self) -> None:
+        """Check the rules that combine several values."""
+        read_rates(self.rates)
         if self.ema and self.average_last > 1:
             raise InputError(
                 "`training.ema` and `training.average_last` both average the weights; use only "
