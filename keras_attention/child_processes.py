@@ -26,10 +26,6 @@ _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS
 def child_environment(environment: Mapping[str, str], processes: int) -> dict[str, str]:
     """Return the environment variables of a process that shares the machine with others.
 
-    Args:
-        environment: the environment of this process.
-        processes: number of processes that run at the same time.
-
     Returns:
         The environment, with an equal share of TensorFlow's threads if there are several processes.
         GPU memory is allocated only when it is needed.
@@ -208,12 +204,7 @@ def open_pool(start: Callable[[int], AnyWorker], count: int) -> Iterator[WorkerP
 
 
 class RequestPipes:
-    """The pipes of a worker process: from one it reads requests, into the other it writes answers.
-
-    Args:
-        requests: the pipe to read.
-        answers: the pipe to write.
-    """
+    """The pipes from which a worker process reads requests, and into which it writes answers."""
 
     def __init__(self, requests: IO[bytes], answers: IO[bytes]) -> None:
         self._requests, self._answers = requests, answers

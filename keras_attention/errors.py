@@ -33,10 +33,6 @@ class TextError(InputError):
         position: index of the text in the batch, from 0. The message counts from 1.
         noun: what the message calls the item, such as "text" or "pair".
 
-    Attributes:
-        problem: the argument.
-        position: the argument.
-
     Example:
         >>> error = TextError("expected at most 4 tokens with </s>. Received: 7.", 2)
         >>> str(error), str(error.at(0))[:7]
@@ -62,10 +58,6 @@ class SettingError(ValueError):
     Args:
         field: name of the setting.
         problem: what was expected and what was received. In the message it follows the name.
-
-    Attributes:
-        field: the argument.
-        problem: the argument.
 
     Example:
         >>> error = SettingError("units", "must be even. Received: units=5.")
@@ -128,12 +120,6 @@ decoding.beam_width=4.'
 def check_positive(**values: object) -> None:
     """Check that arguments are positive integers.
 
-    Args:
-        **values: the arguments by name.
-
-    Raises:
-        ValueError: if one of them is anything else.
-
     Example:
         >>> check_positive(batch_size=0)
         Traceback (most recent call last):
@@ -166,9 +152,6 @@ def check_texts(texts: object, name: str = "texts") -> Iterable[str]:
     Args:
         texts: the argument. Its items are not read; `encode_text` checks each of them later.
         name: the argument's name, for the error.
-
-    Raises:
-        TypeError: if it is anything else.
 
     Example:
         >>> check_texts(None)
@@ -210,14 +193,6 @@ def suggest(key: str, known: Collection[str], form: str = "'{}'") -> str:
 
 def check_names(given: Iterable[str], known: Collection[str]) -> None:
     """Check the names of keyword arguments.
-
-    Args:
-        given: the names of the arguments.
-        known: the names that exist.
-
-    Raises:
-        TypeError: if a name does not exist. The message suggests the nearest name, or lists all
-            names if none is similar.
 
     Example:
         >>> check_names(["beam"], ["beam_width", "length_penalty"])

@@ -11,15 +11,7 @@ _SHOWN = 40
 
 
 def check_kind(model: Any, *kinds: type) -> None:
-    """Check that a model has the encoder and the decoder step that search runs.
-
-    Args:
-        model: the model to check.
-        *kinds: the classes that are accepted.
-
-    Raises:
-        InputError: if the model is of another class, such as a functional model.
-    """
+    """Check that a model has the encoder and the decoder step that search runs."""
     if not isinstance(model, kinds):
         raise InputError(f"expected a {_names(kinds)}. {describe_other(model)}")
 

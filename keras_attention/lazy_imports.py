@@ -16,10 +16,6 @@ def attach_stub(
     """Return `__getattr__`, `__dir__` and `__all__` of a package from its stub, `__init__.pyi`.
 
     The stub contains `from MODULE import NAME as NAME` for each name. Type checkers read it too.
-
-    Args:
-        package: the package's `__name__`.
-        file: the package's `__file__`.
     """
     stub = ast.parse(Path(file).with_suffix(".pyi").read_text(encoding="utf-8"))
     modules = {

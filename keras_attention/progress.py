@@ -126,9 +126,6 @@ def report_progress(
         unit: Plural name of the items, such as `texts`.
         delay: Seconds after which the bar appears, so that short calls print nothing.
         console: Where to draw. Default: standard error.
-
-    Yields:
-        A function to call with the number of items finished since its last call.
     """
     if console is None:
         notebook = True if "ipykernel" in sys.modules else None

@@ -35,11 +35,6 @@ class Forgetting(NamedTuple):
 def measure_forgetting(start: StartModel, tuned: Translator, metric: str) -> Forgetting | None:
     """Compare a fine-tuned model with its start model, on the start model's held-out pairs.
 
-    Args:
-        start: the model that the run was fine-tuned from.
-        tuned: the fine-tuned model.
-        metric: the name of a metric.
-
     Returns:
         The scores of both models, or None if the start model has no held-out pairs.
     """
@@ -56,13 +51,7 @@ def measure_forgetting(start: StartModel, tuned: Translator, metric: str) -> For
 
 
 def report_forgetting(model: Fingerprint, tuned: Translator, metric: str) -> None:
-    """Log what `measure_forgetting` returns, or why the earlier model or its pairs cannot be read.
-
-    Args:
-        model: the fingerprint of the model that the run was fine-tuned from.
-        tuned: the fine-tuned model.
-        metric: the name of a metric.
-    """
+    """Log what `measure_forgetting` returns, or why the model or its pairs cannot be read."""
     try:
         start = StartModel.find_again(model)
         found = measure_forgetting(start, tuned, metric)

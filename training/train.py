@@ -21,7 +21,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from keras_attention.errors import InputError
-from keras_attention.files.folder_lock import hold_folder
+from keras_attention.files.folder_lock import check_unlocked, hold_folder
 from keras_attention.translation.translator import Translator
 
 from .assembly.teachers import check_output
@@ -95,9 +95,7 @@ def train(
         stack.enter_context(report_lost_process())
         with agree():
             run = stack.enter_context(own_run(run, resume=resume))
-            if (run.path / TRAIN_LOCK).exists():
-                with hold_folder(run.path, TRAIN_LOCK):  # raises if another process trains here
-                    pass
+            check_unlocked(run.path, TRAIN_LOCK)
             check_folder()
             stack.enter_context(hold_folder(run.path, TRAIN_LOCK))
             check_folder()  # again: another process may have changed the folder in the meantime

@@ -16,8 +16,6 @@ from keras_attention.files.text_files import read_lines
 Links = frozenset[tuple[int, int]]
 """Pairs (source position, target position), both counted from 0."""
 
-NO_LINKS: Links = frozenset()
-
 HIGH_ERROR = 0.25
 """The largest alignment error rate that counts as good. At this rate, the wrong links and the
 missing sure links together are about a quarter of all found and sure links."""
@@ -159,28 +157,19 @@ def hard_links(
 
 
 def check_threshold(threshold: float | None, name: str = "`threshold`") -> None:
-    """Check that a threshold is in its range.
-
-    Raises:
-        InputError: if it is out of range.
-    """
+    """Check that a threshold is in its range."""
     if threshold is not None and not 0 < threshold <= 1:
         raise InputError(f"{name} must be over 0 and at most 1. Received: {threshold}.")
 
 
-def format_links(sure: Links, possible: Links = NO_LINKS) -> str:
-    """Format links as a line of a Pharaoh file, ordered by target position.
-
-    Args:
-        sure: links from source i to target j, written as `i-j`.
-        possible: possible links; those that are not sure are written as `ipj`.
+def format_links(links: Links) -> str:
+    """Format links as a line of a Pharaoh file, `i-j` for each, ordered by target position.
 
     Example:
-        >>> format_links(frozenset({(2, 0), (0, 1)}), frozenset({(0, 1), (1, 1)}))
-        '2-0 0-1 1p1'
+        >>> format_links(frozenset({(2, 0), (0, 1)}))
+        '2-0 0-1'
     """
-    ordered = sorted(sure | possible, key=lambda link: link[::-1])
-    return " ".join(f"{i}{'-' if (i, j) in sure else 'p'}{j}" for i, j in ordered)
+    return " ".join(f"{i}-{j}" for i, j in sorted(links, key=lambda link: link[::-1]))
 
 
 def parse_links(line: str) -> GoldAlignment:

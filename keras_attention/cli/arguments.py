@@ -17,11 +17,7 @@ def _check_folder(path: Path) -> Path:
 
 
 def read_features(given: list[str] | None) -> dict[str, str]:
-    """Return the values of source features by name, from the option --feature.
-
-    Raises:
-        InputError: if an item does not have the form NAME=VALUE, or if a name is repeated.
-    """
+    """Return the values of source features by name, from the option --feature."""
     features: dict[str, str] = {}
     for text in given or ():
         name, _, value = text.partition("=")

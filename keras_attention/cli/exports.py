@@ -55,13 +55,7 @@ def export_all(
 
 
 def verify_exports(translator: Translator, folder: Path, lines: Sequence[str]) -> bool:
-    """Compare the exports in a folder with the Keras model, and return whether all agree.
-
-    Args:
-        translator: A trained translator.
-        folder: The folder of the model.
-        lines: The texts to compare on, at least one.
-    """
+    """Compare the exports in a folder with the Keras model, and return whether all agree."""
     total = 2 * len(lines) * len(find_exports(folder))  # by the Keras model and by each export
     with show_progress(total, unit="lines") as advance:
         agreements = verify(translator, folder, lines, advance=advance)

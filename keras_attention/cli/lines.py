@@ -47,18 +47,7 @@ def open_lines(file: str) -> Iterator[str]:
     Raises:
         InputError: if a file cannot be read, no file matches, or a line is not UTF-8.
     """
-    return map(_usable, open_lines_or_errors(file))
-
-
-def open_lines_or_errors(file: str) -> Iterator[Line]:
-    """Yield the lines of the files that match a pattern, or of standard input if `file` is `-`.
-
-    A line that is not UTF-8 is replaced by an error that names the line.
-
-    Raises:
-        InputError: if a file cannot be read, or no file matches.
-    """
-    return iter(InputLines(file))
+    return map(_usable, InputLines(file))
 
 
 class InputLines:
@@ -109,11 +98,7 @@ class InputLines:
         return sum(1 for path in self.files for _ in _read_file(path))
 
     def place(self, number: int) -> str:
-        """Return the file of a line that was read before, and the line's number in this file.
-
-        Args:
-            number: the number of the line among all lines, counted from 0.
-        """
+        """Return the file of a line that was read before, and the line's number in this file."""
         first, name = next(each for each in reversed(self._starts) if each[0] <= number)
         return f"{name}, line {number - first + 1}"
 
@@ -150,9 +135,6 @@ def check_output(
         output: the file to write; None to write none.
         *inputs: the files that are read, or patterns that match them.
         option: the option that names the output, for the error.
-
-    Raises:
-        InputError: if the output is one of the inputs, or a pattern matches no file.
     """
     if output is None or not output.exists():
         return
@@ -165,12 +147,7 @@ def check_output(
 def checked_text(text: str, name: str = "TEXT") -> str:
     """Return an argument of the command line, if it is valid UTF-8.
 
-    Args:
-        text: the text; Python decodes bytes that are not UTF-8 to lone surrogates.
-        name: the name of the argument, for the error.
-
-    Raises:
-        InputError: if the text is not UTF-8.
+    Python decodes bytes that are not UTF-8 to lone surrogates.
     """
     try:
         text.encode()
@@ -181,11 +158,6 @@ def checked_text(text: str, name: str = "TEXT") -> str:
 
 def full_batches(lines: Iterable[Line], size: int, *, first: int = 0) -> Iterator[Batch]:
     """Yield batches of `size` lines; the last one may be smaller.
-
-    Args:
-        lines: the lines.
-        size: number of lines in a batch.
-        first: number of the first line.
 
     Example:
         >>> list(full_batches(["a", "b", "c"], 2, first=5))
@@ -200,10 +172,7 @@ def full_batches(lines: Iterable[Line], size: int, *, first: int = 0) -> Iterato
 def available_batches(lines: Iterable[Line], size: int, *, first: int = 0) -> Iterator[Batch]:
     """Yield batches of the lines that are ready, so that no line waits for the next one.
 
-    Args:
-        lines: the lines; a separate thread reads them.
-        size: largest number of lines in a batch.
-        first: number of the first line.
+    A separate thread reads the lines.
     """
     ready: queue.Queue[Line | _End] = queue.Queue(maxsize=4 * size)
     threading.Thread(target=_read, args=(lines, ready), daemon=True).start()

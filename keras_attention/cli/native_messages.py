@@ -23,9 +23,6 @@ def hide_start_messages(environment: MutableMapping[str, str]) -> None:
     hides all but fatal messages. `sys.stderr` gets a separate descriptor, so that Python can always
     print errors, including the traceback of a crash. If TF_CPP_MIN_LOG_LEVEL is set below 3,
     nothing is hidden.
-
-    Args:
-        environment: The environment of the process, before TensorFlow is imported.
     """
     if environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         return

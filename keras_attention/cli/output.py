@@ -23,11 +23,8 @@ _BORDERS = 3
 def print_table(rows: Sequence[Sequence[str]], *, justify: Literal["left", "right"]) -> None:
     """Print a table whose texts are wrapped, never cut, to the width of the terminal.
 
-    Words are only divided if the longest words of all columns do not fit next to each other.
-
-    Args:
-        rows: the texts, with the header first.
-        justify: the side on which the texts are placed in all columns but the first.
+    Words are only divided if the longest words of all columns do not fit next to each other. The
+    first row is the header, and `justify` is the side of the texts in all columns but the first.
     """
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
     table = Table()

@@ -37,17 +37,7 @@ class Glossary(dict[str, tuple[str, ...]]):
 def read_limit(
     allowed: Path | None, pattern: str | None, terms: Path | None = None
 ) -> dict[str, Any]:
-    """Return the argument `allowed`, `pattern` or `terms` of a translator, if the user gave one.
-
-    Args:
-        allowed: the file of allowed outputs, one per line.
-        pattern: the regular expression.
-        terms: the glossary.
-
-    Raises:
-        InputError: if several are given, a file cannot be read or has only empty lines, or the
-            expression is not valid Unicode.
-    """
+    """Return the argument `allowed`, `pattern` or `terms` of a translator, if the user gave one."""
     options = {"--allowed": allowed, "--pattern": pattern and repr(pattern), "--terms": terms}
     given = [f"{option} {value}" for option, value in options.items() if value is not None]
     if len(given) > 1:
@@ -69,12 +59,7 @@ def read_limit(
 
 
 def read_glossary(path: Path) -> Glossary:
-    """Return the terms in a file: source term, tab, target term, and further forms after tabs.
-
-    Raises:
-        InputError: if the file cannot be read, has only empty lines, or a line has another form or
-            repeats a source term.
-    """
+    """Return the terms in a file: source term, tab, target term, and further forms after tabs."""
     glossary = Glossary()
     glossary.path, glossary.lines = path, []
     for number, line in enumerate(read_lines(path), 1):
@@ -100,14 +85,7 @@ def read_glossary(path: Path) -> Glossary:
 
 @contextmanager
 def named_lines(limit: Mapping[str, Any]) -> Iterator[None]:
-    """Add the file and the line to an error that the block raises about a line of the file.
-
-    Args:
-        limit: the result of `read_limit`, alone or with other search options.
-
-    Raises:
-        InputError: if the block raises a `TextError` about a text of the file.
-    """
+    """Add the file and the line to an error that the block raises about a line of the file."""
     texts = limit.get("allowed", limit.get("terms"))
     try:
         yield

@@ -41,9 +41,6 @@ def progress_bars(
         console: Where to draw. Default: standard error.
         transient: Whether to remove the bars at the end.
         shown: Whether to draw bars at all.
-
-    Yields:
-        The bars.
     """
     if console is None:
         console, shown = Console(stderr=True), shown and shows_progress()
@@ -78,9 +75,6 @@ def show_progress(
         done: Number of items that were finished before; the rate does not count them.
         prints: Whether results are printed at the same time; see `shows_progress`.
         console: Where to draw. Default: standard error.
-
-    Yields:
-        A function to call with the number of items finished since its last call.
     """
     columns = MofNCompleteColumn(), RateColumn(unit), TimeLeftColumn()
     shown = total != 1 and (console is not None or shows_progress(prints=prints))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras_attention.cli.imports import lean_imports
 from keras_attention.cli.output_limit import named_lines
@@ -13,7 +13,12 @@ from keras_attention.cli.search_options import RANKING, option_of
 from keras_attention.decoding.options import ServedOptions
 from keras_attention.errors import InputError, OptionError, TextError
 from keras_attention.translation.folders.model_paths import check_model_path
+from keras_attention.translation.folders.model_paths import is_export as is_export
 from keras_attention.translation.result import Translation
+
+if TYPE_CHECKING:
+    from keras_attention.export.device.device_file import DeviceFile
+    from keras_attention.translation.translator import Translator
 
 _READING = ("delimiter", "header", "source_column", "target_column")
 """Settings of the section `data` that define how a file of pairs is read."""
@@ -65,9 +70,6 @@ def open_numbered(
         max_tokens: largest number of tokens of a text. Default: the translator's limit.
         any_length: whether to remove a model's limit on tokens; an export keeps its limit.
         features: values of source features by name, for texts that do not carry them.
-
-    Raises:
-        InputError: if there is no translator, or it does not support an option.
     """
     for each in (path, *others):
         check_model_path(each)
@@ -95,20 +97,14 @@ def open_numbered(
     if exports:
         export = _open_export(path, search, nbest, features)
         return lambda first: export  # an export does not sample
-    with lean_imports():
-        from keras_attention.text.text_limit import UNLIMITED
-        from keras_attention.translation.translator import Translator
-
-    translator = Translator.load_ensemble([path, *others])
-    if whole_vocabulary:
-        translator.short_list = None
-    if max_tokens is not None:
-        translator.max_tokens = max_tokens
-    if any_length:
-        translator.max_tokens = UNLIMITED
     search = {**search, "features": features}
-    with named_lines(search):
-        translator.stream([], **search)  # checks the options
+    translator = load_local(
+        [path, *others], search, whole_vocabulary=whole_vocabulary, max_tokens=max_tokens
+    )
+    if any_length:
+        from keras_attention.text.text_limit import UNLIMITED
+
+        translator.max_tokens = UNLIMITED
     width = search.get("beam_width", translator.codec.settings.beam_width)
     _check_nbest(nbest, width)
     _check_ranked(search, width)
@@ -133,6 +129,26 @@ def open_numbered(
     return translate_from
 
 
+def load_local(
+    paths: Sequence[Path],
+    search: Mapping[str, Any],
+    *,
+    whole_vocabulary: bool,
+    max_tokens: int | None,
+) -> "Translator":
+    """Load the models at some paths, and check the options of `Translator.stream` in `search`."""
+    with lean_imports():
+        from keras_attention.translation.translator import Translator
+
+    translator = Translator.load_ensemble(paths)
+    if whole_vocabulary:
+        translator.short_list = None
+    translator.max_tokens = max_tokens or translator.max_tokens
+    with named_lines(search):
+        translator.stream([], **search)
+    return translator
+
+
 def lines_at_once(path: Path, batch_size: int, *, sample: bool = False) -> int:
     """Return how many lines to collect; without sampling, a model sorts them by length.
 
@@ -141,21 +157,17 @@ def lines_at_once(path: Path, batch_size: int, *, sample: bool = False) -> int:
     from keras_attention.text.padded_batches import SORTED_BATCHES
 
     if path.suffix == ".tflite":
-        own = _stored_batch_size(path)
+        own = read_tflite(path).batch_size
         return own * SORTED_BATCHES if own > 1 else batch_size
     return batch_size if sample or is_export(path) else batch_size * SORTED_BATCHES
 
 
-def _stored_batch_size(path: Path) -> int:
+def read_tflite(path: Path) -> "DeviceFile":
+    """Return the content of a TFLite file."""
     from keras_attention.export.device.device_file import read_device_file
     from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 
-    return read_device_file(read_artefact(path, largest=LARGEST_MODEL), str(path)).batch_size
-
-
-def is_export(path: Path) -> bool:
-    """Return whether a path is a TFLite file or a SavedModel's version folder."""
-    return path.suffix == ".tflite" or (path / "saved_model.pb").is_file()
+    return read_device_file(read_artefact(path, largest=LARGEST_MODEL), str(path))
 
 
 def _open_export(
@@ -233,9 +245,6 @@ def evaluation_pairs(
     Returns:
         The pairs, and the set of their sources that the training pairs contain too (empty for a
         file).
-
-    Raises:
-        InputError: if the file cannot be used, or the model has no recipe or no held-out pairs.
     """
     from keras_attention.text.source_features import add_features
     from keras_attention.training.data.data_paths import literal

@@ -46,12 +46,7 @@ def stop_on_signals() -> Iterator[None]:
 
 @contextmanager
 def advise_on_stop(advice: str, when: Callable[[], bool] = lambda: True) -> Iterator[None]:
-    """Add a sentence to the message of `report_stop` if the block is interrupted.
-
-    Args:
-        advice: The sentence.
-        when: Called on interruption; returns whether to add the sentence.
-    """
+    """Add a sentence to the message of `report_stop` if the block is interrupted."""
     try:
         yield
     except KeyboardInterrupt:
@@ -60,19 +55,14 @@ def advise_on_stop(advice: str, when: Callable[[], bool] = lambda: True) -> Iter
 
 
 def advise_on_output(path: Path | None) -> AbstractContextManager[None]:
-    """Report that a file was not written if the block that writes it is interrupted.
-
-    Args:
-        path: The file, which is written completely or not at all; None for no file.
-    """
+    """Report that a file was not written if the block that writes it is interrupted."""
     return advise_on_stop(f"Nothing was written to {path}.", lambda: path is not None)
 
 
 def report_stop(*, always: bool = False) -> int:
     """Print that the program was stopped, and return its exit code.
 
-    Args:
-        always: Whether to print the message even for Ctrl-C with no sentence to add.
+    Ctrl-C prints a message only if there is advice to add, or with `always`.
     """
     number = _received[-1] if _received else signal.SIGINT
     if always or _advice or number != signal.SIGINT:

@@ -16,10 +16,6 @@ def limit_threads(environment: MutableMapping[str, str], group: Path = _GROUP) -
     TensorFlow starts a thread for each core that it may run on, whatever the quota is. More threads
     than the quota allows would be throttled most of the time. Variables that are already set keep
     their values.
-
-    Args:
-        environment: the environment of the process, before TensorFlow is imported.
-        group: the folder of the process's control group, version 2 or 1.
     """
     quota = _quota(group)
     if quota is not None and quota < count_cores():

@@ -25,10 +25,7 @@ from keras_attention.translation.folders.model_paths import check_model_path
 class PageOptions:
     """The options of a web page.
 
-    Attributes:
-        examples: sources that the page offers.
-        runtime: the folder in which npm installed LiteRT.js; None for the current folder.
-        fetch: whether to download LiteRT.js instead.
+    The fields are `--example`, `--runtime` and `--fetch-runtime`, explained by the help.
     """
 
     examples: Sequence[str] = ()
@@ -42,11 +39,7 @@ class PageOptions:
         return [name for name, value in zip(names, values, strict=True) if value]
 
     def check_runtime(self) -> None:
-        """Check that at most one option chooses the runtime, and that the runtime exists.
-
-        Raises:
-            InputError: if both options are given, or the runtime is missing.
-        """
+        """Check that at most one option chooses the runtime, and that the runtime exists."""
         if self.fetch and self.runtime:
             raise InputError(
                 "--runtime and --fetch-runtime exclude each other. "
@@ -56,44 +49,19 @@ class PageOptions:
             find_runtime(self.runtime or Path())
 
     def check_model(self, codec: TextCodec, name: str) -> None:
-        """Check that the page supports a model, before it is converted.
-
-        Args:
-            codec: the model's tokenizers.
-            name: the model's name in errors.
-
-        Raises:
-            InputError: if the page does not support a tokenizer, or an example has too many tokens.
-        """
+        """Check that the page supports a model, before it is converted."""
         check_tokenizers(codec, name)
         check_examples(self.examples, codec)
 
     def write(self, model: Path, folder: Path, *, title: str) -> Path:
-        """Write the page of a TFLite file, and return its folder.
-
-        Args:
-            model: the TFLite file.
-            folder: the folder to write.
-            title: the title of the page.
-
-        Raises:
-            InputError: if the page cannot be written; see `export_web`.
-        """
+        """Write the page of a TFLite file, and return its folder."""
         runtime = fetch_runtime() if self.fetch else nullcontext(self.runtime or Path())
         with runtime as found:
             return export_web(model, folder, runtime=found, title=title, examples=self.examples)
 
 
 def check_page_options(options: PageOptions, folder: Path | None) -> None:
-    """Check the options of `export --web` before anything is exported.
-
-    Args:
-        options: the options of the page.
-        folder: the folder to write; None if no page is written.
-
-    Raises:
-        InputError: if the page cannot be written, or options are given without a folder.
-    """
+    """Check the options of `export --web` before anything is exported."""
     if folder is None:
         if given := options.given():
             raise InputError(f"{given[0]} requires --web DIR. Received: {given[0]} alone.")
@@ -104,15 +72,7 @@ def check_page_options(options: PageOptions, folder: Path | None) -> None:
 
 @contextmanager
 def page_of(model: Path, options: PageOptions) -> Iterator[Path]:
-    """Yield the folder of a page: `model` itself if it is one, otherwise a temporary folder.
-
-    Args:
-        model: the folder of a model, a TFLite file, or a folder that `export_web` wrote.
-        options: the options of the page.
-
-    Raises:
-        InputError: if the page cannot be written.
-    """
+    """Yield the folder of a page: `model` itself if it is one, otherwise a temporary folder."""
     if is_web_page(model):
         if given := options.given():
             raise InputError(

@@ -41,11 +41,7 @@ def crossentropy(target: Tensor, logits: Tensor, smoothing: float = 0.0) -> Tens
 
 
 def check_logits(target: Tensor, logits: Tensor) -> None:
-    """Check that there is a row of logits for each target.
-
-    Raises:
-        ValueError: if the shapes do not match.
-    """
+    """Check that there is a row of logits for each target."""
     if len(target.shape) != len(logits.shape) - 1:
         raise ValueError(
             "`logits` must have one axis more than `target`. "

@@ -77,11 +77,7 @@ def read_artefact(path: str | os.PathLike[str], *, largest: int = LARGEST_TEXT) 
 
 
 def checksum_of(path: Path) -> str:
-    """Return the SHA-256 digest of a file, reading it in chunks.
-
-    Raises:
-        InputError: If the file is missing, unreadable or not a regular file.
-    """
+    """Return the SHA-256 digest of a file, reading it in chunks."""
     digest = hashlib.sha256()
     try:
         with open_artefact(path) as file:
@@ -112,10 +108,6 @@ def _checksum(path: str, size: int, modified: int, inode: int) -> str:
 
 def read_unchanged(folder: Path, read: Callable[[Path], Read]) -> Read:
     """Read a folder, and read it again if another process replaced it in the meantime.
-
-    Args:
-        folder: The folder.
-        read: A function that reads the folder and returns the result.
 
     Raises:
         InputError: If `read` raises it although the folder was not replaced.
@@ -149,9 +141,6 @@ def check_archive(
         where: The archive's name in errors.
         largest: Limit on the total unpacked size in bytes, by default `LARGEST_TEXT`; None for
             `LARGEST_TEXT` plus 100 times the packed size.
-
-    Raises:
-        InputError: If the total size is over the limit.
     """
     items = archive.infolist()
     if largest is None:

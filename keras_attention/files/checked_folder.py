@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -13,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import MEBIBYTE, open_artefact, read_artefact, read_unchanged
-from keras_attention.files.schema import JsonFile, Kind, dictionary_of, integer, text
+from keras_attention.files.schema import JsonFile, Kind, dictionary_of, format_json, integer, text
 from keras_attention.files.text_files import write_atomically
 
 RECORD_FILE = "record.json"
@@ -81,9 +80,6 @@ class CheckedFolder:
         Args:
             origin: what the files are made from, by name.
 
-        Yields:
-            The folder to write the files into, and a dictionary for `numbers`.
-
         Raises:
             InputError: if the folder cannot be written, or another program made it.
         """
@@ -94,8 +90,7 @@ class CheckedFolder:
             yield temporary, numbers
             files = {path.name: _sum_of(path) for path in sorted(temporary.iterdir())}
             values = {"format": _FORMAT, "origin": origin, "numbers": numbers, "files": files}
-            record = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
-            (temporary / RECORD_FILE).write_text(record, encoding="utf-8")
+            (temporary / RECORD_FILE).write_bytes(format_json(values))
 
     def problem(self, origin: Mapping[str, str]) -> str:
         """Return why the files cannot be used, or "" if they can.

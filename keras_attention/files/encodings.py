@@ -64,10 +64,6 @@ def open_unpacked(path: str | os.PathLike[str]) -> Iterator[io.BufferedReader]:
 def unpacked(stream: Readable, name: str) -> io.BufferedReader:
     """Return a stream of the unpacked bytes if `stream` is gzip, otherwise of the same bytes.
 
-    Args:
-        stream: An open binary stream at its start, such as a file or a pipe.
-        name: The stream's name in errors.
-
     Raises:
         InputError: While reading, if the gzip data are damaged or unreasonably large.
     """
@@ -82,10 +78,6 @@ def as_utf8(stream: Readable, name: str) -> io.BufferedReader:
 
     UTF-16 and UTF-32 are recognised by their byte order mark, which stays in the text. Everything
     else is assumed to be UTF-8 and is not checked.
-
-    Args:
-        stream: An open binary stream at its start, such as a file or a pipe.
-        name: The stream's name in errors.
 
     Raises:
         InputError: If the stream has the signature of another kind of file, such as a spreadsheet,

@@ -49,6 +49,13 @@ def hold_folder(folder: Path, name: str = LOCK_FILE) -> Iterator[None]:
                 new.rmdir()
 
 
+def check_unlocked(folder: Path, name: str) -> None:
+    """Check that no other process holds the lock of a folder."""
+    if (folder / name).exists():
+        with hold_folder(folder, name):
+            pass
+
+
 def _take(lock: FileLock, path: Path) -> None:
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):

@@ -20,9 +20,6 @@ COUNTS = ("epoch", "step")
 def read_numbers(path: Path) -> tuple[list[str], list[dict[str, float]]]:
     """Read a table of numbers.
 
-    Args:
-        path: The CSV file; it need not exist.
-
     Returns:
         The names of the columns, and the rows without their missing values. An incomplete last
         row, left by a killed process, is skipped.

@@ -56,12 +56,7 @@ class PartialFile:
         self._next = time.monotonic()
 
     def add(self, part: str, state: Mapping[str, Any]) -> None:
-        """Append a part.
-
-        Args:
-            part: the text; it must end with a complete line.
-            state: JSON values from which the writer can continue after this part.
-        """
+        """Append a part of complete lines, and the state from which the writer can continue."""
         content = part.encode()
         self._file.write(content)
         self._size, self.state = self._size + len(content), state
@@ -91,9 +86,6 @@ def write_in_parts(path: str | os.PathLike[str], *, resume: bool = False) -> Ite
         path: The file to write; symbolic links are followed.
         resume: Whether to keep the parts of an earlier call, if there are any. They are deleted
             otherwise.
-
-    Yields:
-        The parts.
 
     Raises:
         InputError: If the file cannot be written, another process is writing it, its record is

@@ -64,10 +64,6 @@ integer of at least 1. Received: 0.
     def parse(self, file_bytes: bytes, where: str) -> dict[str, Any]:
         """Parse the content of a file, check it and return its object.
 
-        Args:
-            file_bytes: The file's content.
-            where: The file's name in errors.
-
         Raises:
             InputError: If it is not a JSON object, has another format, lacks a key, or has a value
                 of the wrong kind.
@@ -86,11 +82,7 @@ integer of at least 1. Received: 0.
         return value
 
     def check(self, value: Mapping[str, Any], where: str) -> None:
-        """Check the keys of an object that is already parsed.
-
-        Raises:
-            InputError: If it lacks a key, or has a value of the wrong kind.
-        """
+        """Check the keys of an object that is already parsed."""
         self._check(value, self.keys, where)
 
     def _check(self, value: Mapping[str, Any], keys: Keys, where: str, prefix: str = "") -> None:
@@ -111,6 +103,11 @@ integer of at least 1. Received: 0.
             f"{where}: damaged, expected {self.name} with `{key}` as {expected}. "
             f"Received: {received}."
         )
+
+
+def format_json(value: Any) -> bytes:
+    """Return the content of a JSON file: a key per line, with a line end after the last line."""
+    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
 
 
 def parse_json(file_bytes: bytes | str, where: str, expected: str, *, finite: bool = True) -> Any:

@@ -24,14 +24,12 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     """Yield the lines of a text file, without their line ends.
 
     The text is UTF-8, or has the byte order mark of UTF-16 or UTF-32. It may be in gzip format.
+    Byte order marks at the start are dropped.
 
     A line ends at a line feed; carriage returns before it are dropped. In a file without line
     feeds, as old Mac programs write, a line ends at a carriage return. A carriage return inside a
     line, and the other characters at which `str.splitlines` splits, are part of the text. The file
     is read line by line as needed; a file without a line feed is read as a whole.
-
-    Args:
-        path: The file. Byte order marks at its start are dropped.
 
     Raises:
         InputError: If the file is missing, a folder, unreadable or not text in one of these
@@ -44,10 +42,6 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
 def decode_lines(stream: Readable, name: str) -> Iterator[str]:
     """Yield the lines of an open binary stream, such as standard input, as `read_lines` does.
 
-    Args:
-        stream: The stream.
-        name: The stream's name in errors.
-
     Raises:
         InputError: If the stream is not text that `read_lines` accepts.
     """
@@ -57,9 +51,6 @@ def decode_lines(stream: Readable, name: str) -> Iterator[str]:
 
 def read_lines_or_errors(path: str | os.PathLike[str]) -> Iterator[str | InputError]:
     """Yield lines as `read_lines` does, but yield an error for a line that is not UTF-8.
-
-    Args:
-        path: The file.
 
     Raises:
         InputError: If the file is missing, a folder or unreadable.
@@ -74,10 +65,6 @@ def read_lines_or_errors(path: str | os.PathLike[str]) -> Iterator[str | InputEr
 def decode_lines_or_errors(stream: Readable, name: str) -> Iterator[str | InputError]:
     """Yield lines as `decode_lines` does, but yield an error for a line that is not UTF-8.
 
-    Args:
-        stream: The stream.
-        name: The stream's name in errors.
-
     Raises:
         InputError: If the stream as a whole is not text.
     """
@@ -88,10 +75,6 @@ def decode_lines_or_errors(stream: Readable, name: str) -> Iterator[str | InputE
 def read_text(path: str | os.PathLike[str]) -> str:
     """Return the whole text of a file, carriage returns included.
 
-    Args:
-        path: The file, in an encoding that `read_lines` reads. Byte order marks at its start are
-            dropped.
-
     Raises:
         InputError: If the file is missing, a folder, unreadable or not text that `read_lines`
             accepts.
@@ -101,10 +84,6 @@ def read_text(path: str | os.PathLike[str]) -> str:
 
 def decode_text(file_bytes: bytes, name: str) -> str:
     """Return the text of a file's content, which must be UTF-8.
-
-    Args:
-        file_bytes: The file's content.
-        name: The file's name in errors.
 
     Raises:
         InputError: If the content is not valid UTF-8.
@@ -159,6 +138,12 @@ def write_atomically(path: str | os.PathLike[str], *, folder: bool = False) -> I
             raise not_writable(path, error) from error
 
 
+def write_file(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file completely or not at all; see `write_atomically`."""
+    with write_atomically(path) as temporary_path:
+        temporary_path.write_bytes(content)
+
+
 @contextmanager
 def remove_parents(target: Path) -> Iterator[None]:
     """If the block fails, remove the parent folders that it created."""
@@ -175,9 +160,6 @@ def remove_parents(target: Path) -> Iterator[None]:
 @contextmanager
 def errors_of_writing(path: str | os.PathLike[str]) -> Iterator[None]:
     """Convert the block's errors about a full or read-only disk into an `InputError`.
-
-    Args:
-        path: The file or folder that the block writes.
 
     Raises:
         InputError: If the disk is full, a quota is used up, a file is too large for the file

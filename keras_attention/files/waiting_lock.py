@@ -17,12 +17,7 @@ _logger = logging.getLogger(__name__)
 
 
 class WaitingLock:
-    """A lock on a folder, which is made for the lock and removed if nothing was written.
-
-    Args:
-        folder: the folder.
-        name: the name of the lock file in it.
-    """
+    """A lock on a folder, which is made for the lock and removed if nothing was written."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder, self._file = folder, folder / name

@@ -31,9 +31,6 @@ def make_workspace(target: Path) -> Iterator[Path]:
     The process holds a lock on the workspace. The operating system releases the lock when the
     process dies, so the next writer of the same target recognises an abandoned workspace.
 
-    Args:
-        target: The file or folder to write; its parent must exist.
-
     Raises:
         OSError: If the workspace cannot be created.
     """
@@ -56,9 +53,6 @@ def clear_abandoned(target: Path) -> None:
 
     If a process dies after it has moved the old folder aside and before it has moved the new folder
     to its place, the target is missing. On systems without file locks nothing is removed.
-
-    Args:
-        target: The file or folder; it need not exist.
     """
     for workspace in _find(target.parent):
         if not workspace.name.startswith(_prefix(target.name)):
@@ -75,11 +69,7 @@ def clear_abandoned(target: Path) -> None:
 
 
 def put_back_replaced(folder: Path) -> None:
-    """Restore the folders that dead processes moved aside and did not replace.
-
-    Args:
-        folder: The parent of these folders; it need not exist.
-    """
+    """Restore the folders that dead processes moved aside and did not replace."""
     for workspace in _find(folder):
         target = folder / workspace.name[1:].rpartition(_MARK)[0]
         if (workspace / REPLACED).exists() and not target.exists():
@@ -92,9 +82,6 @@ def find_leftovers(folder: str | os.PathLike[str]) -> list[Path]:
     Two kinds of workspaces are not returned: those that a running process has locked, if the
     system has file locks; and those that contain a replaced folder, because that may be the only
     copy of its files.
-
-    Args:
-        folder: A folder that `write_atomically` wrote to; it need not exist.
     """
     left = [path for path in _find(Path(folder)) if not (path / REPLACED).exists()]
     return sorted(path for path in left if not _is_held(path))

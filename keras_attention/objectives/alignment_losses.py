@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from keras_attention.objectives.distribution_losses import weighted_mean
 from keras_attention.ops.masking import Tensor
 
 _LEAST = 1e-9
@@ -31,9 +32,9 @@ def coverage_loss(alignment: Tensor, real: Tensor) -> Tensor:
     Reference:
         https://arxiv.org/abs/1704.04368
     """
-    alignment, real = ops.cast(alignment, "float32"), ops.cast(real, "float32")
+    alignment = ops.cast(alignment, "float32")
     coverage = ops.cumsum(alignment, axis=1) - alignment
-    return _mean(ops.sum(ops.minimum(alignment, coverage), axis=-1), real)
+    return weighted_mean(ops.sum(ops.minimum(alignment, coverage), axis=-1), real)
 
 
 def guided_alignment_loss(alignment: Tensor, given: Tensor, real: Tensor) -> Tensor:
@@ -64,8 +65,4 @@ def guided_alignment_loss(alignment: Tensor, given: Tensor, real: Tensor) -> Ten
     alignment, given = ops.cast(alignment, "float32"), ops.cast(given, "float32")
     given = ops.divide_no_nan(given, ops.sum(given, axis=-1, keepdims=True))
     losses = -ops.sum(given * ops.log(ops.maximum(alignment, _LEAST)), axis=-1)
-    return _mean(losses, ops.cast(real, "float32"))
-
-
-def _mean(losses: Tensor, real: Tensor) -> Tensor:
-    return ops.divide_no_nan(ops.sum(losses * real), ops.sum(real))
+    return weighted_mean(losses, real)

@@ -32,7 +32,7 @@ def consistency_loss(first: Tensor, second: Tensor, weights: Tensor) -> Tensor:
     first, second = (ops.log_softmax(ops.cast(x, "float32"), axis=-1) for x in (first, second))
     # Both divergences together need only one sum over the tokens.
     both = ops.sum((ops.exp(first) - ops.exp(second)) * (first - second), axis=-1)
-    return _weighted_mean(both / 2, weights)
+    return weighted_mean(both / 2, weights)
 
 
 def distillation_loss(logits: Tensor, given: Tensor, weights: Tensor) -> Tensor:
@@ -61,9 +61,10 @@ def distillation_loss(logits: Tensor, given: Tensor, weights: Tensor) -> Tensor:
     """
     logits, given = ops.cast(logits, "float32"), ops.cast(given, "float32")
     losses = -ops.sum(ops.softmax(given, axis=-1) * ops.log_softmax(logits, axis=-1), axis=-1)
-    return _weighted_mean(losses, weights)
+    return weighted_mean(losses, weights)
 
 
-def _weighted_mean(losses: Tensor, weights: Tensor) -> Tensor:
+def weighted_mean(losses: Tensor, weights: Tensor) -> Tensor:
+    """Return the mean of losses `[B, T]` with weights of this shape; 0 if all weights are 0."""
     weights = ops.cast(weights, "float32")
     return ops.divide_no_nan(ops.sum(losses * weights), ops.sum(weights))

@@ -94,9 +94,6 @@ def check_loss(loss: Any, mapping: str) -> None:
         loss: the loss that the model was compiled with. None is accepted, and for softmax also any
             loss that is not from this library.
         mapping: the model's `output_mapping`.
-
-    Raises:
-        ValueError: if the loss assumes another mapping.
     """
     if isinstance(loss, MaskedLoss) and loss.mapping == mapping:
         return

@@ -13,12 +13,9 @@ from keras_attention.ops.masking import Tensor, real_tokens
 class MaskedLoss(keras.losses.Loss):
     """Base class of losses that are averaged over the batch's real target tokens.
 
-    A subclass defines `call`, which returns the losses of all positions.
-
-    Under a `tf.distribute` strategy, each replica's loss is the mean over its own tokens divided by
-    the number of replicas. Keras's own losses do the same, because Keras sums the replicas'
-    gradients and reports the mean of their losses. `Seq2Seq` then weights each replica by its
-    number of tokens; in any other model all replicas have the same weight.
+    A subclass defines `call`, which returns the losses of all positions. Each replica's loss is
+    divided by the number of replicas, because Keras sums the replicas' gradients and reports the
+    mean of their losses; see `MaskedCrossentropy`.
 
     Args:
         label_smoothing: probability spread over all tokens, in [0, 1).

@@ -15,11 +15,7 @@ _axis: ContextVar[str | None] = ContextVar("_axis", default=None)
 
 @contextmanager
 def replicas_along(axis: str) -> Iterator[None]:
-    """Within this block, each index of a mapped axis of JAX is a replica.
-
-    Args:
-        axis: name of the axis.
-    """
+    """Within this block, each index of a mapped axis of JAX is a replica."""
     token = _axis.set(axis)
     try:
         yield

@@ -19,22 +19,14 @@ def keyword_arguments(function: Callable[..., Any]) -> list[str]:
 
 
 def checked_units(units: Any, name: str = "units") -> int:
-    """Check `units` and return it.
-
-    Raises:
-        SettingError: if it is not a positive integer.
-    """
+    """Check `units` and return it."""
     if isinstance(units, bool) or not isinstance(units, int) or units < 1:
         raise SettingError(name, f"must be a positive integer. Received: {name}={units!r}.")
     return units
 
 
 def checked_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
-    """Check `value` and return it.
-
-    Raises:
-        SettingError: if it is not one of `choices`.
-    """
+    """Check `value` and return it."""
     if value not in choices:
         listed = ", ".join(map(repr, choices))
         raise SettingError(name, f"must be one of {listed}. Received: {name}={value!r}.")
@@ -42,11 +34,7 @@ def checked_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
 
 
 def checked_rate(rate: float, name: str = "dropout") -> float:
-    """Check `rate` and return it.
-
-    Raises:
-        SettingError: if it is not in [0, 1).
-    """
+    """Check `rate` and return it."""
     if not 0 <= rate < 1:
         raise SettingError(name, f"must be in [0, 1). Received: {name}={rate!r}.")
     return rate

@@ -20,11 +20,7 @@ RNNS = tuple(STATE_PARTS)
 
 
 def check_rnn(rnn: str, layer_norm: bool) -> None:
-    """Check the kind of a recurrent layer.
-
-    Raises:
-        SettingError: if it is not one of `RNNS`, or if layer normalisation is set for a GRU.
-    """
+    """Check the kind of a recurrent layer."""
     checked_choice(rnn, "rnn", RNNS)
     if layer_norm and rnn != "lstm":
         raise SettingError(
@@ -47,11 +43,7 @@ def direction_units(width: int, merge: str) -> int:
 
 
 def check_transformer_width(units: int, heads: int) -> None:
-    """Check that the width of a Transformer suits its heads and its sinusoids.
-
-    Raises:
-        SettingError: if the width is odd or not a multiple of `heads`.
-    """
+    """Check that the width of a Transformer suits its heads and its sinusoids."""
     if units % heads or units % 2:
         raise SettingError(
             "units",
@@ -64,9 +56,6 @@ def checked_sizes(units: int, heads: int, feed_forward: int | None, dropout: flo
     """Check the sizes of a Transformer and return the width of its feed-forward layers.
 
     That width is `4 * units` if `feed_forward` is None.
-
-    Raises:
-        SettingError: if a number is out of range, or `units` is odd or not a multiple of `heads`.
     """
     checked_rate(dropout)
     check_transformer_width(checked_units(units), checked_units(heads, "heads"))
@@ -74,11 +63,7 @@ def checked_sizes(units: int, heads: int, feed_forward: int | None, dropout: flo
 
 
 def check_input_feeding(input_feeding: bool, attention: Any, placement: str) -> None:
-    """Check that a decoder with input feeding computes an attentional vector.
-
-    Raises:
-        SettingError: if `input_feeding` is set without attention, or with placement='before'.
-    """
+    """Check that a decoder with input feeding computes an attentional vector."""
     if input_feeding and (attention is None or placement != "after"):
         raise SettingError(
             "input_feeding",

@@ -75,11 +75,7 @@ class Setting:
         return self.default is None or self.unset is not None
 
     def check(self, value: object) -> Any:
-        """Return the value, checked and converted to the type of the setting.
-
-        Raises:
-            SettingError: if the value has another type or is out of range.
-        """
+        """Return the value, checked and converted to the type of the setting."""
         if self.optional and (value is None or self._is_unset(value)):
             return self.default
         if self.other is not None and self.other(value):
@@ -151,21 +147,13 @@ class Settings:
     """Base class of dataclasses whose fields are settings and are checked on creation."""
 
     def __new__(cls, *args: Any, **arguments: Any) -> Any:
-        """Check the names of the arguments before `__init__` does, to suggest the nearest name.
-
-        Raises:
-            TypeError: if an argument is unknown.
-        """
+        """Check the names of the arguments before `__init__` does, to suggest the nearest name."""
         cls.check_names(arguments)
         return super().__new__(cls)
 
     @classmethod
     def check_names(cls, arguments: Iterable[str], *others: str) -> None:
-        """Check that the names of arguments are fields of the class or one of `others`.
-
-        Raises:
-            TypeError: if a name is neither; the message suggests the nearest one.
-        """
+        """Check that the names of arguments are fields of the class or one of `others`."""
         check_names(arguments, [*(item.name for item in fields(cls)), *others])
 
     @classmethod
@@ -189,21 +177,13 @@ class Settings:
             yield name, getattr(self, name)
 
     def __post_init__(self) -> None:
-        """Check every value, then their combinations.
-
-        Raises:
-            SettingError: if a value has the wrong type, is out of range or contradicts another.
-        """
+        """Check every value, then their combinations."""
         for known, (name, value) in zip(self.settings(), list(self.values()), strict=True):
             object.__setattr__(self, name, known.check(value))
         self.check_together()
 
     def check_together(self) -> None:
-        """Check settings that depend on each other, after each has been checked alone.
-
-        Raises:
-            SettingError: if two settings contradict each other.
-        """
+        """Check settings that depend on each other, after each has been checked alone."""
 
 
 def _shown(value: object) -> str:

@@ -30,9 +30,6 @@ class PieceModel:
     It cuts texts exactly as that package does, ties included, for models of the kinds that
     `learn_subwords` makes: without their own normalization and without user-defined symbols.
 
-    Args:
-        model: a sentencepiece model, unigram or BPE.
-
     Raises:
         ValueError: if the model is of another kind or damaged; damage may raise other errors too.
 

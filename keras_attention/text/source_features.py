@@ -222,11 +222,7 @@ def _add(text: str, features: Mapping[str, str]) -> str:
 
 
 def check_feature_name(name: object) -> None:
-    """Check the name of a source feature.
-
-    Raises:
-        InputError: if it is not an identifier of ASCII letters, digits and `_`.
-    """
+    """Check the name of a source feature."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(
             "expected names of source features with only ASCII letters, digits and _, such as "

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
+from typing import Any
 
 from keras_attention.errors import InputError
 from keras_attention.text.normalization import WHITE_SPACE
-from keras_attention.text.source_features import SourceFeatures
 from keras_attention.text.subword_tokenizer import SubwordTokenizer
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.text.vocabulary import Vocabulary
@@ -93,24 +93,13 @@ TOKENIZERS: dict[str, type[Tokenizer]] = {
 }
 
 
-def make_tokenizer(
-    name: str,
-    learned: Vocabulary | bytes,
-    *,
-    normalization: str = "nfc",
-    lowercase: bool = False,
-    strip: bool = False,
-    features: SourceFeatures | None = None,
-) -> Tokenizer:
+def make_tokenizer(name: str, learned: Vocabulary | bytes, **settings: Any) -> Tokenizer:
     """Make a tokenizer of the named kind.
 
     Args:
         name: One of `TOKENIZERS`: "character", "word" or "subword".
         learned: The vocabulary, or for "subword" the bytes that `learn_subwords` returned.
-        normalization: The normal form: "nfc", "nfd" or "nfkc"; see `Normalizer`.
-        lowercase: Whether text is lower-cased.
-        strip: Whether white space at both ends of a text is removed; see `Normalizer`.
-        features: The features that every text carries. Default: none.
+        **settings: The settings of a `Tokenizer`, such as `normalization`.
 
     Raises:
         InputError: If the name of the tokenizer or of the normal form is unknown.
@@ -120,10 +109,4 @@ def make_tokenizer(
             f"the tokenizer must be one of {', '.join(map(repr, TOKENIZERS))}. Received: {name!r}."
         )
     kind: Callable[..., Tokenizer] = TOKENIZERS[name]
-    return kind(
-        learned,
-        normalization=normalization,
-        lowercase=lowercase,
-        strip=strip,
-        features=features,
-    )
+    return kind(learned, **settings)

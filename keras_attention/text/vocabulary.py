@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import read_text, write_atomically
+from keras_attention.files.text_files import read_text, write_file
 from keras_attention.special_tokens import (
     SPECIAL_TOKENS,
     UNKNOWN_ID,
@@ -155,8 +155,7 @@ class Vocabulary:
         Raises:
             InputError: If the file cannot be written.
         """
-        with write_atomically(path) as temporary:
-            temporary.write_bytes(self.to_text().encode("utf-8"))
+        write_file(path, self.to_text().encode())
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
         """Return the id of each token; unknown and special tokens get the id of `<unk>`."""

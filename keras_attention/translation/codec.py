@@ -162,9 +162,6 @@ class TextCodec:
                 hypothesis. Entries with such a score, or a score that is not finite, are left out.
             alignments: weights `[B, K, T, S]`.
             prefix: target ids that every hypothesis begins with.
-
-        Returns:
-            One `Translation` for each source.
         """
         return [
             self._translation(text, *row, prefix=prefix)
@@ -322,10 +319,6 @@ class TextCodec:
     @classmethod
     def from_files(cls, files: Mapping[str, bytes], where: str) -> "TextCodec":
         """Make a codec from the result of `to_files`.
-
-        Args:
-            files: the files' contents by name.
-            where: the folder or archive that contains them, for errors.
 
         Raises:
             InputError: if a file is missing, damaged or of a newer format.

@@ -14,11 +14,7 @@ from keras_attention.translation.codec import SIDES, TextCodec
 
 
 def check_sizes(model: Seq2Seq | Ensemble, codec: TextCodec) -> None:
-    """Check that a model and its tokenizers have the same sizes of vocabularies and features.
-
-    Raises:
-        InputError: If the model is not a `Seq2Seq` or an `Ensemble`, or a size differs.
-    """
+    """Check that a model and its tokenizers have the same sizes of vocabularies and features."""
     check_kind(model, Seq2Seq, Ensemble)
     tokenizers = codec.source, codec.target
     for side, tokenizer, expected in zip(SIDES, tokenizers, model.vocabulary_sizes, strict=True):
@@ -41,11 +37,7 @@ def check_sizes(model: Seq2Seq | Ensemble, codec: TextCodec) -> None:
 
 
 def check_tokenizer(tokenizer: object, side: str) -> None:
-    """Check the class of a tokenizer.
-
-    Raises:
-        InputError: If it is not a tokenizer of this library.
-    """
+    """Check the class of a tokenizer."""
     if not isinstance(tokenizer, Tokenizer):
         raise InputError(
             f"`{side}_tokenizer` must be a CharacterTokenizer, WordTokenizer or "

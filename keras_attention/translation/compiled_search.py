@@ -43,9 +43,6 @@ class Searches:
     """The searches of one model, compiled once for each set of options.
 
     Several threads may call one object at the same time.
-
-    Args:
-        model: a `Seq2Seq` or an `Ensemble`.
     """
 
     def __init__(self, model: Any) -> None:
@@ -64,7 +61,7 @@ class Searches:
         automaton: Automaton | None = None,
         terms: ForcedTerms | None = None,
     ) -> list[npt.NDArray[Any]]:
-        """Search one batch.
+        """Search one batch, and return the arrays of `Hypotheses`.
 
         Args:
             source: ids `[B, S]`.
@@ -78,9 +75,6 @@ class Searches:
                 must pass it to `check_limited` first. Cannot be combined with `allowed`. All
                 automata share a graph.
             terms: the terms of each source, if the automaton is that of forced terms.
-
-        Returns:
-            The arrays of `Hypotheses`.
         """
         inputs, arrays = _inputs_of(source, prefix, allowed, automaton=automaton, terms=terms)
         if options.sample and isinstance(options.seed, Integral):

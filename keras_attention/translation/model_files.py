@@ -4,6 +4,7 @@ import json
 import logging
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from keras_attention.files.artefacts import (
     read_artefact,
 )
 from keras_attention.files.schema import parse_json
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.text_files import write_atomically, write_file
 from keras_attention.kinds import describe_other
 from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.seq2seq import Seq2Seq
@@ -74,10 +75,6 @@ def load_confidence(folder: Path, file: Path) -> Confidence:
     They are ignored, with a warning, if the model was trained further after they were measured. A
     checkpoint in the folder does not use them, because it has other weights.
 
-    Args:
-        folder: the model's folder.
-        file: the file of the model.
-
     Raises:
         InputError: if a file is damaged.
     """
@@ -108,9 +105,7 @@ def save_confidence(confidence: Confidence, folder: Path) -> None:
     if confidence == Confidence():
         path.unlink(missing_ok=True)
         return
-    file_bytes = confidence.to_bytes(identify_weights(folder / MODEL_FILE))
-    with write_atomically(path) as temporary_path:
-        temporary_path.write_bytes(file_bytes)
+    write_file(path, confidence.to_bytes(identify_weights(folder / MODEL_FILE)))
 
 
 def identify_weights(path: Path) -> str:
@@ -119,13 +114,8 @@ def identify_weights(path: Path) -> str:
     Raises:
         InputError: if the file is missing, or is not an archive of a Keras model.
     """
-    try:
-        with open_artefact(path) as file, zipfile.ZipFile(file) as archive:
-            weights = archive.getinfo(_WEIGHTS)
-    except InputError:
-        raise
-    except Exception as error:  # zipfile raises various errors for a damaged file
-        raise _not_keras(path, error) from error
+    with _open_archive(path) as archive:
+        weights = archive.getinfo(_WEIGHTS)
     return f"crc32 {weights.CRC:08x}, {weights.file_size} bytes"
 
 
@@ -156,22 +146,9 @@ def check_tokenizers(path: Path, folder: Path, codec: TextCodec) -> None:
     """Check that a model was saved with the tokenizers and search settings in a folder.
 
     Models saved by older versions have no fingerprint and are not checked.
-
-    Args:
-        path: the model's file.
-        folder: the folder of the tokenizers.
-        codec: the codec that was read from the folder.
-
-    Raises:
-        InputError: if a file of the codec differs, or the model's file is not an archive.
     """
-    try:
-        with open_artefact(path) as file, zipfile.ZipFile(file) as archive:
-            comment = archive.comment
-    except InputError:
-        raise
-    except Exception as error:  # zipfile raises various errors for a damaged file
-        raise _not_keras(path, error) from error
+    with _open_archive(path) as archive:
+        comment = archive.comment
     try:
         expected = parse_json(comment, str(path), "the fingerprints of its tokenizers")
     except InputError:
@@ -240,11 +217,10 @@ def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
     """
     if not path.exists():
         raise InputError(f"{path}: no such file; expected a trained model.")
-    _check_archive(path, include_optimizer)
-    try:
+    with _open_archive(path) as archive:
+        _check_archive(archive, path, include_optimizer)
+    with _errors_of_reading(path):
         model = keras.models.load_model(path, compile=include_optimizer)
-    except Exception as error:  # Keras raises various errors for a damaged file
-        raise _not_keras(path, error) from error
     if not isinstance(model, Seq2Seq):
         raise InputError(f"{path}: expected a Seq2Seq model. {describe_other(model)}")
     if include_optimizer and not model.compiled:
@@ -259,35 +235,42 @@ def load_model(path: Path, *, include_optimizer: bool = False) -> Seq2Seq:
     return model
 
 
-def _check_archive(path: Path, with_optimizer: bool) -> None:
+def _check_archive(archive: zipfile.ZipFile, path: Path, with_optimizer: bool) -> None:
     """Check sizes and weights before Keras loads the file, because Keras does not check them."""
+    check_archive(archive, str(path), largest=None)
+    for item in archive.infolist():
+        if item.filename.endswith(".json") and item.file_size > LARGEST_TEXT:
+            raise InputError(
+                f"{path}: damaged, expected at most {LARGEST_TEXT} bytes in {item.filename}. "
+                f"Received: {item.file_size}."
+            )
+    check_weights(archive, str(path), with_optimizer=with_optimizer)
+
+
+@contextmanager
+def _open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    with (
+        _errors_of_reading(path),
+        open_artefact(path) as file,
+        zipfile.ZipFile(file) as archive,
+    ):
+        yield archive
+
+
+@contextmanager
+def _errors_of_reading(path: Path) -> Iterator[None]:
+    """Convert the various errors of zipfile, h5py and Keras about a damaged file."""
     try:
-        with open_artefact(path) as file, zipfile.ZipFile(file) as archive:
-            check_archive(archive, str(path), largest=None)
-            for item in archive.infolist():
-                if item.filename.endswith(".json") and item.file_size > LARGEST_TEXT:
-                    raise InputError(
-                        f"{path}: damaged, expected at most {LARGEST_TEXT} bytes in "
-                        f"{item.filename}. Received: {item.file_size}."
-                    )
-            check_weights(archive, str(path), with_optimizer=with_optimizer)
+        yield
     except InputError:
         raise
-    except Exception as error:  # zipfile, h5py and Keras raise various errors for a damaged file
-        raise _not_keras(path, error) from error
-
-
-def _not_keras(path: Path, error: Exception) -> InputError:
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return InputError(f"{path}: cannot be read as a Keras model: {reason}")
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(f"{path}: cannot be read as a Keras model: {reason}") from error
 
 
 def check_finite_weights(model: keras.Model) -> None:
-    """Check that every weight is a finite number.
-
-    Raises:
-        InputError: if a weight is not a finite number.
-    """
+    """Check that every weight is a finite number."""
     if not has_finite_weights(model):
         raise InputError(
             "expected a model with finite weights. Received: NaN or infinite weights, because the "

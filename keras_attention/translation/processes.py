@@ -30,11 +30,7 @@ class LoadedModel:
         _loaded = True
 
     def check_process(self) -> None:
-        """Check that this process was not forked from one that had loaded a model.
-
-        Raises:
-            InputError: if it was forked from such a process.
-        """
+        """Check that this process was not forked from one that had loaded a model."""
         if _forked:
             raise InputError(
                 f"{self.noun} cannot be used in a process forked from one that had loaded a model; "

@@ -46,10 +46,6 @@ def check_search(nbest: int, **search: Any) -> dict[str, Any]:
     Args:
         nbest: number of hypotheses for each text.
         **search: fields of `ServedOptions`. None means the model's own value.
-
-    Raises:
-        OptionError: if an option is out of its range.
-        TypeError: if an option is unknown.
     """
     check_option(_NBEST, nbest)
     known = {option.key: option for option in ServedOptions.settings()}
@@ -111,9 +107,6 @@ def check_answered(error: bytes, position: int, noun: str = "text") -> None:
         error: the model's output `error` for the text; empty if it was accepted.
         position: index of the text.
         noun: what the message calls the item, such as "text" or "pair".
-
-    Raises:
-        TextError: if the text was rejected.
     """
     if error:
         raise TextError(error.decode(), position, noun)

@@ -37,11 +37,7 @@ def check_streamed(
     terms: Any = None,
     **others: Any,
 ) -> None:
-    """Check that the options of a search are those of greedy search.
-
-    Raises:
-        OptionError: if a token can still change after it is chosen, or is drawn at random.
-    """
+    """Check that the options of a search are those of greedy search."""
     rule = "must be {value} to stream the tokens of a text, which are chosen greedily"
     given = {"beam_width": beam_width, "nbest": nbest, "sample": sample, "terms": terms}
     expected = {"beam_width": 1, "nbest": 1, "sample": False, "terms": None}
@@ -75,9 +71,6 @@ def text_parts(steps: Iterable[StreamedToken]) -> Iterator[str]:
 
     The last letter so far is held back until the next token, which may be a mark on it or the
     rest of a Hangul syllable. The parts together are the whole text.
-
-    Args:
-        steps: the tokens of the output.
 
     Example:
         >>> texts = "\ud558", "\ud55c", "\ud55c A"

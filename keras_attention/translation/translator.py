@@ -26,7 +26,7 @@ from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.search import check_room
 from keras_attention.decoding.short_list import Ids, ShortList
 from keras_attention.errors import InputError, OptionError, check_positive, check_texts
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.text_files import write_file
 from keras_attention.models.ensemble import Ensemble, members_of
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.progress import is_interactive, report_progress
@@ -142,8 +142,8 @@ class Translator:
     def __reduce__(self) -> tuple[Any, ...]:
         """Support pickling; the copy compiles its functions again."""
         # Unpickle the marker first: in a forked process it raises an error; the model would hang.
-        parts = self.model, self.codec, self.short_list, self.max_tokens, self.confidence
-        return _remake, (self._mark, *parts, self.output_rule)
+        names = ("model", "codec", "short_list", "max_tokens", "confidence", "output_rule")
+        return _remake, (self._mark, {name: getattr(self, name) for name in names})
 
     @classmethod
     def load(cls, path: str | Path) -> "Translator":
@@ -345,8 +345,7 @@ class Translator:
         model = self.model
         folder.mkdir(parents=True, exist_ok=True)
         for name, file_bytes in self.codec.to_files().items():
-            with write_atomically(folder / name) as temporary_path:
-                temporary_path.write_bytes(file_bytes)
+            write_file(folder / name, file_bytes)
         self.save_short_list(folder)
         save_model(model, folder / MODEL_FILE, codec=self.codec)
         save_confidence(self.confidence, folder)
@@ -399,8 +398,7 @@ class Translator:
         if self.short_list is None:
             path.unlink(missing_ok=True)
             return
-        with write_atomically(path) as temporary_path:
-            temporary_path.write_bytes(self.short_list.to_bytes())
+        write_file(path, self.short_list.to_bytes())
 
     @overload
     def __call__(self, texts: str, **options: Any) -> Translation: ...
@@ -697,21 +695,6 @@ def _own_arguments() -> list[str]:
     return keyword_arguments(Translator.stream) + keyword_arguments(Translator.__call__)
 
 
-def _remake(
-    _: LoadedModel,
-    model: Seq2Seq | Ensemble,
-    codec: TextCodec,
-    short_list: ShortList | None,
-    max_tokens: int,
-    confidence: Confidence,
-    output_rule: OutputRule | None,
-) -> Translator:
+def _remake(_: LoadedModel, arguments: Mapping[str, Any]) -> Translator:
     """Make a translator from the pickled arguments."""
-    return Translator(
-        model,
-        codec,
-        short_list,
-        max_tokens=max_tokens,
-        confidence=confidence,
-        output_rule=output_rule,
-    )
+    return Translator(**arguments)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from keras_attention.errors import check_positive
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.text_files import write_file
 from keras_attention.translation.result import Hypothesis, Translation
 from keras_attention.visualization.html_page import check_page, digest_of, page_part, page_style
 from keras_attention.visualization.notebook.visible_text import visible
@@ -63,9 +63,7 @@ def write_alignment_page(
     check_page(path)
     check_positive(nbest=1 if nbest is None else nbest)
     sentences = [_sentence(translation, nbest) for translation in translations]
-    page = _page(title, {"sentences": sentences})
-    with write_atomically(path) as temporary_path:
-        temporary_path.write_bytes(page.encode("utf-8", "replace"))
+    write_file(path, _page(title, {"sentences": sentences}).encode("utf-8", "replace"))
 
 
 def _page(title: str, data: dict[str, Any]) -> str:

@@ -35,11 +35,7 @@ _LEGEND_COLUMNS = 30, 64  # the widest labels in legends of two columns and of o
 
 
 def check_picture(path: str | os.PathLike[str] | None) -> None:
-    """Check that a path has the suffix of a PNG, SVG or PDF file; None is allowed.
-
-    Raises:
-        InputError: if it has another suffix.
-    """
+    """Check that a path has the suffix of a PNG, SVG or PDF file; None is allowed."""
     if path is not None and _suffix(path)[1:].lower() not in _FORMATS:
         raise InputError(
             f"{path}: a picture's suffix must be one of .png, .svg, .pdf. "
@@ -49,11 +45,6 @@ def check_picture(path: str | os.PathLike[str] | None) -> None:
 
 def save_figure(figure: Figure, path: str | os.PathLike[str] | None, *, trim: bool = True) -> None:
     """Save a figure in the format of the path's suffix, completely or not at all.
-
-    Args:
-        figure: the figure.
-        path: the file to write; None to write none.
-        trim: whether to cut off empty margins.
 
     Raises:
         InputError: if the path cannot be written.

@@ -13,11 +13,7 @@ _SUFFIXES = (".html", ".htm")
 
 
 def check_page(path: str | os.PathLike[str]) -> None:
-    """Check that a path has the suffix of an HTML page.
-
-    Raises:
-        InputError: if the suffix is not `.html` or `.htm`.
-    """
+    """Check that a path has the suffix of an HTML page."""
     suffix = Path(path).suffix
     if suffix.lower() not in _SUFFIXES:
         raise InputError(
@@ -27,21 +23,12 @@ def check_page(path: str | os.PathLike[str]) -> None:
 
 
 def page_part(module: str, kind: str) -> str:
-    """Return the text of the file that has the name of a module but another suffix.
-
-    Args:
-        module: the module's `__file__`.
-        kind: the suffix: "html", "css" or "js".
-    """
+    """Return the text of the file that has the name of a module but another suffix."""
     return Path(module).with_suffix(f".{kind}").read_text(encoding="utf-8")
 
 
 def page_style(module: str) -> str:
-    """Return the style sheet of a module's page, which begins with the style of all pages.
-
-    Args:
-        module: the module's `__file__`.
-    """
+    """Return the style sheet of a module's page, which begins with the style of all pages."""
     return page_part(__file__, "css") + page_part(module, "css")
 
 

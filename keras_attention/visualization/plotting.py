@@ -167,9 +167,6 @@ def plot_curves(
         ylabel: the label of the y axis, such as `exact match`.
         title: the title of the plot.
 
-    Returns:
-        The figure.
-
     Raises:
         InputError: if `path` has another suffix or cannot be written.
         ValueError: if there are no values, or a value is not in [0, 1].

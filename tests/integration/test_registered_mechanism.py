@@ -20,7 +20,6 @@ from keras_attention.export import (
 from keras_attention.export.device import device_translator
 from keras_attention.export.tflite import conversion
 from keras_attention.training import load_recipe
-from keras_attention.training.recipe.mechanisms import build_attention
 from keras_attention.training.recipe.recipe import SETTINGS
 from keras_attention.training.train import train
 
@@ -104,7 +103,7 @@ def test_a_recipe_checks_the_settings_that_the_row_declares():
 
 def test_other_mechanisms_can_use_the_custom_score():
     config = load_recipe("copy", ["attention=local-m", "content=toy", "units=4"]).model
-    built = build_attention(config, 20)
+    built = config.build_attention(20)
     assert type(built) is LocalAttention and type(built.content) is NegativeDistance
 
 
@@ -112,7 +111,7 @@ def test_a_row_must_name_existing_settings(monkeypatch):
     row = Mechanism("wrong", ROW.path, "", {"units": OnlyWith("width", "score", "general")})
     monkeypatch.setitem(MECHANISMS, "wrong", row)
     with pytest.raises(ValueError, match=r"`arguments` of the mechanism 'wrong' .* units='width'"):
-        build_attention(load_recipe("copy", ["attention=wrong"]).model, 20)
+        load_recipe("copy", ["attention=wrong"]).model.build_attention(20)
 
 
 def test_search_returns_the_scores_of_teacher_forcing(translator):

@@ -16,7 +16,6 @@ from keras_attention.objectives.metrics import MaskedAccuracy
 from keras_attention.translation.codec import TextCodec
 
 from ..data.pairs import Pair
-from ..recipe.mechanisms import build_attention
 from ..recipe.recipe import Recipe
 from ..recipe.sections import DataConfig
 from .extended_tokenizers import extend_tokenizers
@@ -90,9 +89,6 @@ def build_model(
         codec: its tokenizers.
         total_steps: training steps of the whole run; a cosine schedule ends with the last one.
         precision: the number format to compute in; default: what `choose_precision` returns.
-
-    Raises:
-        InputError: if settings of the model contradict each other.
     """
     training = recipe.training
     keras.utils.set_random_seed(recipe.training_seed)
@@ -136,7 +132,7 @@ def _build_untrained(
         len(codec.source.vocabulary),
         len(codec.target.vocabulary),
         **settings,
-        attention=build_attention(config, recipe.data.max_source_length, policy),
+        attention=config.build_attention(recipe.data.max_source_length, policy),
         max_target_length=codec.settings.max_length,
         source_features=codec.source.features.sizes,
         scheduled_sampling=recipe.training.scheduled_sampling > 0,

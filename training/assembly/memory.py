@@ -17,13 +17,7 @@ _logger = logging.getLogger(__name__)
 
 
 def warn_of_memory(name: str, config: ModelConfig, codec: TextCodec) -> None:
-    """Warn, before a model is built, if training it needs more memory than the machine has.
-
-    Args:
-        name: the recipe's name.
-        config: the recipe's `[model]` section.
-        codec: the tokenizers.
-    """
+    """Warn, before a model is built, if training it needs more memory than the machine has."""
     if not hasattr(os, "sysconf"):
         return
     available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

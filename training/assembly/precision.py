@@ -48,10 +48,6 @@ def choose_precision(config: TrainingConfig, units: int) -> RunPrecision:
 
     The result is never float16, because its small range would require a scaled loss. So on GPUs
     without bfloat16, "auto" means float32.
-
-    Args:
-        config: the recipe's `[training]` section.
-        units: the width of the model.
     """
     if config.precision != "auto":
         return RunPrecision(config.precision, "as training.precision sets")

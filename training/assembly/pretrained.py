@@ -18,16 +18,7 @@ _logger = logging.getLogger(__name__)
 
 
 def load_pretrained(config: ModelConfig, model: Seq2Seq, codec: TextCodec) -> None:
-    """Set the embeddings of all tokens in the recipe's vector files; leave others unchanged.
-
-    Args:
-        config: the recipe's `[model]` section, with the paths of the files.
-        model: the untrained model.
-        codec: its tokenizers.
-
-    Raises:
-        InputError: if a file cannot be read or its vectors have the wrong width.
-    """
+    """Set the embeddings of all tokens in the recipe's vector files; leave others unchanged."""
     sides = {"source": codec.source, "target": codec.target}
     for side, tokenizer in sides.items():
         path = getattr(config, f"{side}_embeddings")
@@ -49,16 +40,8 @@ def find_vectors(path: str, tokenizer: Tokenizer, width: int) -> dict[int, Vecto
     A token gets the vector of the first entry that equals it. If there is none, it gets the vector
     of the first entry that equals it after normalization. Special tokens get no vectors.
 
-    Args:
-        path: the vector file.
-        tokenizer: the tokenizer with the vocabulary and the normalization.
-        width: the width that each vector must have.
-
     Returns:
         The vector `[width]` of each id that was found.
-
-    Raises:
-        InputError: if the file cannot be read, or an entry is malformed or has the wrong width.
     """
     ids = {token: id_ for id_, token in enumerate(tokenizer.vocabulary.tokens)}
     for special in SPECIAL_TOKENS:

@@ -13,7 +13,8 @@ from keras_attention.special_tokens import SPECIAL_TOKENS
 from keras_attention.text.tokenizers import SubwordTokenizer, Tokenizer
 from keras_attention.translation.codec import SIDES, TextCodec
 from keras_attention.translation.folders.ensemble_folder import member_folders
-from keras_attention.translation.model_files import find_parts, load_codec
+from keras_attention.translation.folders.model_paths import find_parts, is_export
+from keras_attention.translation.model_files import load_codec
 from keras_attention.translation.translator import Translator
 
 from ..data.data_paths import teacher_paths
@@ -25,21 +26,13 @@ _Path = str | os.PathLike[str]
 
 
 def open_teachers(paths: Sequence[_Path]) -> Translator:
-    """Load one teacher, or several as an ensemble.
-
-    Raises:
-        InputError: if a teacher is an export or cannot be loaded, or the tokenizers differ.
-    """
+    """Load one teacher, or several as an ensemble."""
     check_teachers(paths)
     return Translator.load_ensemble(map(Path, paths))
 
 
 def check_teachers(paths: Sequence[_Path]) -> TextCodec:
-    """Check that teachers are trained models with equal tokenizers; return the first one's codec.
-
-    Raises:
-        InputError: if a teacher is an export or has no tokenizers, or the tokenizers differ.
-    """
+    """Check that teachers are trained models with equal tokenizers, and return their codec."""
     codecs = {path: _read_codec(Path(path)) for path in paths}
     (first, codec), *others = codecs.items()
     for path, other in others:
@@ -53,15 +46,7 @@ def check_teachers(paths: Sequence[_Path]) -> TextCodec:
 
 
 def check_output(teachers: Sequence[_Path], output: Path) -> None:
-    """Check that no teacher is in the folder of a new run, because that folder may be removed.
-
-    Args:
-        teachers: folders of models or of ensembles, or checkpoints.
-        output: the folder of the run.
-
-    Raises:
-        InputError: if a teacher is in the folder.
-    """
+    """Check that no teacher is in the folder of a new run, because that folder may be removed."""
     for path in teachers:
         folder = find_parts(Path(path))[0]
         for each in (folder, *member_folders(folder)):
@@ -73,15 +58,7 @@ def check_output(teachers: Sequence[_Path], output: Path) -> None:
 
 
 def load_teachers(config: TrainingConfig, codec: TextCodec) -> Seq2Seq | Ensemble:
-    """Load the teachers of a recipe's `[training]` section as one model.
-
-    Args:
-        config: the section.
-        codec: the tokenizers of the student.
-
-    Raises:
-        InputError: if a teacher cannot be loaded, or its tokenizers are not the student's.
-    """
+    """Load the teachers of a recipe's `[training]` section as one model."""
     translator = open_teachers(teacher_paths(config))
     if side := codec.differs_in(translator.codec):
         raise InputError(
@@ -92,11 +69,7 @@ def load_teachers(config: TrainingConfig, codec: TextCodec) -> Seq2Seq | Ensembl
 
 
 def teacher_tokenizers(recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
-    """Return the teachers' tokenizers, which the student must share to learn probabilities.
-
-    Raises:
-        InputError: if the recipe's `[text]` section describes other tokenizers.
-    """
+    """Return the teachers' tokenizers, which the student must share to learn probabilities."""
     paths = teacher_paths(recipe.training)
     codec = check_teachers(paths)
     check_features(recipe, codec, paths[0])
@@ -108,16 +81,7 @@ def teacher_tokenizers(recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
 
 
 def check_features(recipe: Recipe, codec: TextCodec, path: _Path) -> None:
-    """Check that the recipe's sources carry the features that a teacher reads.
-
-    Args:
-        recipe: the recipe of the student.
-        codec: the tokenizers of the teacher.
-        path: the teacher, for the error.
-
-    Raises:
-        InputError: if the names of the features differ.
-    """
+    """Check that the recipe's sources carry the features that a teacher reads."""
     names = set(feature_names(recipe.data.source_features)), set(codec.source.features.vocabularies)
     if names[0] != names[1]:
         own, known = (", ".join(sorted(each)) or "none" for each in names)
@@ -161,7 +125,7 @@ def _toml(value: object) -> str:
 
 
 def _read_codec(path: Path) -> TextCodec:
-    if path.suffix == ".tflite" or (path / "saved_model.pb").is_file():
+    if is_export(path):
         raise InputError(
             f"{path}: a teacher must be the folder of a trained model or a .keras checkpoint. "
             "Received: an export."

@@ -47,9 +47,6 @@ def learn_tokenizers(
 
     Returns:
         The source and the target tokenizer. With `joint_vocabulary` they share one vocabulary.
-
-    Raises:
-        InputError: if the recipe's number of subwords does not fit the texts.
     """
     forms = text.source_normalization, text.target_normalization
     features = features or SourceFeatures()
@@ -82,11 +79,7 @@ def learn_tokenizers(
 
 
 def learn_features(data: DataConfig, pairs: Sequence[Pair]) -> SourceFeatures:
-    """Collect the values of the recipe's source features in the training pairs.
-
-    Raises:
-        TextError: if a source lacks a feature.
-    """
+    """Collect the values of the recipe's source features in the training pairs."""
     names = feature_names(data.source_features)
     if not names:
         return SourceFeatures()

@@ -36,12 +36,6 @@ class StopDiverged(keras.callbacks.Callback):
 
     This callback must come before all callbacks that validate, save or log.
 
-    Args:
-        run: The run folder.
-        config: The recipe's `[training]` section.
-        vocabulary_size: Number of target tokens `V`.
-        plan: The length of the run.
-
     Raises:
         DivergedError: If training has diverged.
     """

@@ -15,9 +15,6 @@ class SeedDropout(keras.callbacks.Callback):
 
     Keras keeps the state of its random generators in variables that it does not save, so without
     this callback a resumed run would draw other dropout masks.
-
-    Args:
-        seed: the recipe's seed.
     """
 
     def __init__(self, seed: int) -> None:
@@ -55,11 +52,7 @@ class RaiseSampling(keras.callbacks.Callback):
 
 
 class CountSteps(keras.callbacks.Callback):
-    """Logs the number of training steps so far as `step`.
-
-    Args:
-        steps: training steps per validation interval.
-    """
+    """Logs the number of training steps so far as `step`."""
 
     def __init__(self, steps: int) -> None:
         super().__init__()

@@ -20,13 +20,7 @@ from ..run.run_folder import RunFolder
 
 
 class MetricWatcher(keras.callbacks.Callback):
-    """Base class that collects the held-out metric, with its sign set so that higher is better.
-
-    Args:
-        run: the run folder.
-        monitor: the metric's name in the logs.
-        higher_is_better: whether a higher value of the metric is better.
-    """
+    """Base class that collects the held-out metric, with its sign set so that higher is better."""
 
     def __init__(self, run: RunFolder, monitor: str, *, higher_is_better: bool = True) -> None:
         super().__init__()
@@ -50,12 +44,6 @@ class KeepBest(MetricWatcher):
 
     Of equal values, the one with the lowest held-out loss is the best, because a metric that stays
     at 0 or 1 cannot distinguish models.
-
-    Args:
-        run: the run folder.
-        monitor: the metric's name in the logs.
-        translator: the model in training, with its tokenizers.
-        **options: further arguments of `MetricWatcher`.
     """
 
     def __init__(
@@ -87,14 +75,7 @@ def _loss_of(logs: Mapping[str, float]) -> float:
 
 
 class StopEarly(MetricWatcher):
-    """Stops training when the held-out metric has not improved for a number of validations.
-
-    Args:
-        run: the run folder.
-        monitor: the metric's name in the logs.
-        patience: training stops after this many validations without a new best; at least 1.
-        **options: further arguments of `MetricWatcher`.
-    """
+    """Stops training when the held-out metric has not improved for a number of validations."""
 
     def __init__(self, run: RunFolder, monitor: str, patience: int, **options: bool) -> None:
         super().__init__(run, monitor, **options)
@@ -114,14 +95,7 @@ class StopEarly(MetricWatcher):
 
 
 class LowerOnPlateau(MetricWatcher):
-    """Multiplies the learning rate by a factor whenever the held-out metric stops improving.
-
-    Args:
-        run: the run folder.
-        monitor: the metric's name in the logs.
-        config: the recipe's `[training]` section, with the learning rate, factor and patience.
-        **options: further arguments of `MetricWatcher`.
-    """
+    """Multiplies the learning rate by a factor whenever the held-out metric stops improving."""
 
     def __init__(
         self, run: RunFolder, monitor: str, config: TrainingConfig, **options: bool

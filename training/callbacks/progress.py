@@ -22,12 +22,7 @@ REPORT_EVERY = 60.0
 
 
 class TimeLeft:
-    """An estimate of the time left, from the mean time of the steps so far.
-
-    Args:
-        plan: The length of the run.
-        clock: A function that returns the time in seconds.
-    """
+    """An estimate of the time left, from the mean time of the steps so far."""
 
     def __init__(self, plan: TrainingPlan, clock: Callable[[], float] = time.monotonic) -> None:
         self.plan = plan
@@ -36,11 +31,7 @@ class TimeLeft:
         self._begun: float | None = None
 
     def start(self, step: int) -> None:
-        """Start the clock, unless it is running already.
-
-        Args:
-            step: Number of steps in earlier sessions of the run.
-        """
+        """Start the clock after `step` steps of earlier sessions, unless it is running already."""
         if self._begun is None:
             self._first, self._begun = step, self.clock()
 
@@ -58,12 +49,7 @@ class TimeLeft:
 
 
 class LogProgress(keras.callbacks.Callback):
-    """Prints a line after every validation, and every minute between validations.
-
-    Args:
-        plan: The length of the run.
-        clock: A function that returns the time in seconds.
-    """
+    """Prints a line after every validation, and every minute between validations."""
 
     def __init__(self, plan: TrainingPlan, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -100,11 +86,7 @@ class LogProgress(keras.callbacks.Callback):
 
 
 class ShowProgress(keras.callbacks.ProgbarLogger):  # type: ignore[misc]
-    """Keras's progress bar for a terminal, with the recipe's epochs instead of fit's epochs.
-
-    Args:
-        plan: The length of the run.
-    """
+    """Keras's progress bar for a terminal, with the recipe's epochs instead of fit's epochs."""
 
     def __init__(self, plan: TrainingPlan) -> None:
         super().__init__()
@@ -141,13 +123,7 @@ def format_seconds(seconds: float) -> str:
 
 
 def describe_best(config: TrainingConfig, run: RunFolder, plan: TrainingPlan) -> str:
-    """Return a message that names the kept epoch and, if training ended early, the reason.
-
-    Args:
-        config: The recipe's `[training]` section.
-        run: The run folder.
-        plan: The planned length of the run.
-    """
+    """Return a message that names the kept epoch and, if training ended early, the reason."""
     metric = config.metric
     monitor, sign = f"val_{metric}", 1 if higher_is_better(metric) else -1
     rows = [row for row in run.metrics() if monitor in row]

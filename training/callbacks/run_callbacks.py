@@ -48,9 +48,6 @@ def make_callbacks(
         held_out: the pairs to validate on, all within the recipe's length limits.
         plan: the length of the run.
         tokens_per_step: mean number of target tokens per batch, without padding.
-
-    Raises:
-        InputError: if `metrics.csv` or `times.csv` in the run folder is damaged.
     """
     monitor, more = f"val_{config.metric}", higher_is_better(config.metric)
     evaluating: list[keras.callbacks.Callback] = [

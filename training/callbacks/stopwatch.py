@@ -92,14 +92,8 @@ class Times(NamedTuple):
 def read_times(folder: Path) -> Times | None:
     """Read the times that `Stopwatch` wrote. An interval that was trained again counts once.
 
-    Args:
-        folder: the run folder.
-
     Returns:
         The duration and the speed of the run, or `None` if there are no times.
-
-    Raises:
-        InputError: if the file is damaged.
     """
     path = folder / TIMES_FILE
     intervals: dict[float, tuple[float, float]] = {}

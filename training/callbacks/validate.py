@@ -25,11 +25,6 @@ class Validate(keras.callbacks.Callback):
     metric for each value, as `val_g2p_wer_language=kor`, and their mean, as
     `val_g2p_wer_language=(mean)`. References and outputs are normalized like the model's targets
     before they are compared.
-
-    Args:
-        translator: the model in training, with its tokenizers.
-        pairs: the held-out pairs within the recipe's length limits.
-        metric: the name of a metric of `text_metrics.score`.
     """
 
     def __init__(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -12,10 +11,11 @@ from typing import Any
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
-from keras_attention.files.folder_lock import hold_folder
+from keras_attention.files.folder_lock import check_unlocked
 from keras_attention.files.schema import (
     JsonFile,
     dictionary_of,
+    format_json,
     integer,
     list_of,
     nullable,
@@ -23,7 +23,7 @@ from keras_attention.files.schema import (
     real,
     text,
 )
-from keras_attention.files.text_files import not_writable, write_atomically
+from keras_attention.files.text_files import not_writable, write_file
 
 from ..data.data_paths import with_absolute_paths
 from ..evaluation.by_length import wanted_lengths
@@ -110,9 +110,7 @@ class Result:
 
     def save(self, run: Run) -> None:
         """Write the result next to the run folder, completely or not at all."""
-        with write_atomically(run.result_file) as temporary_path:
-            json_text = json.dumps(asdict(self), ensure_ascii=False, indent=2)
-            temporary_path.write_text(json_text + "\n", encoding="utf-8")
+        write_file(run.result_file, format_json(asdict(self)))
 
 
 _RESULT = JsonFile(
@@ -142,11 +140,6 @@ def plan_runs(variants: Sequence[Variant], seeds: int, folder: Path) -> list[Run
         seeds: number of runs of each variant; the first has the seed of the recipe, the second the
             next seed, and so on.
         folder: the folder that contains the run folders.
-
-    Raises:
-        InputError: if a seed is out of range, a recipe sets `training.seed` although there are
-            several seeds, two variants have the same run folder, or a run folder holds a run of
-            another recipe.
     """
     runs = []
     for variant in variants:
@@ -165,11 +158,7 @@ def plan_runs(variants: Sequence[Variant], seeds: int, folder: Path) -> list[Run
 
 
 def read_result(run: Run) -> Result | None:
-    """Return the result of a run; None if it has not finished or had another recipe.
-
-    Raises:
-        InputError: if the file is damaged.
-    """
+    """Return the result of a run; None if it has not finished or had another recipe."""
     if not run.result_file.exists():
         return None
     try:
@@ -192,9 +181,6 @@ def other_data(run: Run) -> str:
 
     A run that was resumed with changed data counts as changed, even if the files have been restored
     since.
-
-    Raises:
-        InputError: if a file of the run is damaged.
     """
     result, data = read_result(run), read_run_data(run.folder)
     files = data.files if data else result.files if result else {}
@@ -205,23 +191,9 @@ def other_data(run: Run) -> str:
 
 
 def set_aside(runs: Sequence[Run], folder: Path) -> Path:
-    """Move runs with all their files into a new folder `other-data-N` of the comparison.
-
-    Args:
-        runs: one or more runs.
-        folder: the folder of the comparison.
-
-    Returns:
-        The new folder.
-
-    Raises:
-        InputError: if another process is training one of the runs, or the folder cannot be
-            written.
-    """
+    """Move runs with all their files into a new folder `other-data-N`, and return it."""
     for run in runs:
-        if (run.folder / TRAIN_LOCK).exists():
-            with hold_folder(run.folder, TRAIN_LOCK):  # raises if another process is training
-                pass
+        check_unlocked(run.folder, TRAIN_LOCK)
     numbers = (folder / f"other-data-{number}" for number in itertools.count(1))
     new = next(path for path in numbers if not path.exists())
     try:

@@ -30,11 +30,6 @@ _INCHES_PER_ROW = 0.32
 def plot_comparison(rows: Sequence[Row], folder: Path, lengths: Sequence[str] = ()) -> list[Path]:
     """Plot `metric.png`, `curves.png`, `alignment.png` and `lengths.png`.
 
-    Args:
-        rows: the rows that `make_rows` returned.
-        folder: the folder for the plots.
-        lengths: names of the groups of source lengths, in increasing order.
-
     Returns:
         The paths of the plots. A plot for which the rows have no values is not written.
     """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from statistics import mean, stdev
 from typing import Any
 
 from keras_attention.alignment.links import HIGH_ERROR
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.schema import format_json
+from keras_attention.files.text_files import write_file
 
 from ..metrics.metric_kinds import ExactMatch
 from .comparison import Result, Run, other_data, read_result
@@ -53,13 +53,7 @@ class Spread:
         return stdev(self.values) if len(self.values) > 1 else 0.0
 
     def format(self, scale: float = 1, digits: int = 2, unit: str = "") -> str:
-        """Return the mean as text, followed by the range if there are several values.
-
-        Args:
-            scale: factor on all numbers.
-            digits: number of decimals.
-            unit: text after the mean.
-        """
+        """Return the mean as text, followed by the range if there are several values."""
         middle, low, high = (f"{scale * x:,.{digits}f}" for x in (self.mean, self.low, self.high))
         return f"{middle}{unit}" + (f" ({low}–{high})" if len(self.values) > 1 else "")
 
@@ -92,11 +86,7 @@ class Row:
 
 
 def make_rows(runs: Sequence[Run]) -> list[Row]:
-    """Return a row per variant; runs whose data has changed have a separate, marked row.
-
-    Raises:
-        InputError: if a result file is damaged.
-    """
+    """Return a row per variant; runs whose data has changed have a separate, marked row."""
     labelled: dict[str, list[Run]] = {}
     for run in runs:
         label = run.label + (" (other data)" if other_data(run) else "")
@@ -112,10 +102,6 @@ def format_tables(rows: Sequence[Row], lengths: Sequence[str] = ()) -> list[list
     """Return the table as text cells, with a header row.
 
     With lengths, return two more tables: the metric and the token errors at each length.
-
-    Args:
-        rows: the rows that `make_rows` returned.
-        lengths: names of the groups of source lengths, one per column.
     """
     metric = metric_of(rows)
     unfinished = any(len(row.results) < row.runs for row in rows)
@@ -129,23 +115,16 @@ def format_tables(rows: Sequence[Row], lengths: Sequence[str] = ()) -> list[list
 
 
 def save_table(rows: Sequence[Row], folder: Path, lengths: Sequence[str] = ()) -> list[Path]:
-    """Write `comparison.json`, `.csv` and `.md`, each completely or not at all.
-
-    Returns:
-        The paths of the files.
-    """
-    texts = {
-        "json": json.dumps([_as_json(row) for row in rows], ensure_ascii=False, indent=2) + "\n",
-        "csv": _as_csv(rows, lengths),
-        "md": "\n".join(map(as_markdown, format_tables(rows, lengths))),
+    """Write `comparison.json`, `.csv` and `.md`, each completely or not at all."""
+    contents = {
+        "json": format_json([_as_json(row) for row in rows]),
+        "csv": _as_csv(rows, lengths).encode(),
+        "md": "\n".join(map(as_markdown, format_tables(rows, lengths))).encode(),
     }
-    paths = []
-    for suffix, text in texts.items():
-        path = folder / f"comparison.{suffix}"
-        with write_atomically(path) as temporary_path:
-            temporary_path.write_text(text, encoding="utf-8", newline="")
-        paths.append(path)
-    return paths
+    paths = {folder / f"comparison.{suffix}": content for suffix, content in contents.items()}
+    for path, content in paths.items():
+        write_file(path, content)
+    return list(paths)
 
 
 def poorly_aligned(rows: Sequence[Row]) -> list[str]:

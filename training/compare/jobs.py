@@ -59,9 +59,6 @@ def run_all(
         on_start: called with each run that starts.
         on_end: called with each run that ends, and with its failure or None.
         on_wait: called several times per second.
-
-    Returns:
-        The runs that failed.
     """
     waiting, failures = deque(runs), []
     at_work: dict[Path, tuple[Run, subprocess.Popen[bytes]]] = {}

@@ -32,9 +32,6 @@ def complete_run(run: Run, lengths: Sequence[int] = (), *, jobs: int = 1) -> Res
         run: the run.
         lengths: source lengths to test on; see `score_lengths`.
         jobs: number of runs that share the machine; stored with the times.
-
-    Raises:
-        InputError: if the recipe cannot be trained.
     """
     result = read_result(run)
     if result is None:

@@ -86,10 +86,6 @@ def expand_grid(
         The variants, and the refused combinations: those that are not a valid recipe, or that
         differ from an earlier variant only in settings that their model ignores.
 
-    Raises:
-        InputError: if the recipe cannot be read, a key is unknown, repeated or cannot be varied, a
-            value is invalid, two variants have the same label, or no combination is valid.
-
     Example:
         >>> vary = ["attention=bahdanau,none", "input_feeding=true,false"]
         >>> grid = expand_grid("dates", vary=vary)

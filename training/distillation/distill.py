@@ -110,13 +110,7 @@ def distill(
 
 @dataclass(frozen=True)
 class _DistilledPairs:
-    """The pairs of a distillation.
-
-    Attributes:
-        recipe: the recipe of the student.
-        training: the training pairs whose sources the teachers translate.
-        held_out: the held-out pairs of the recipe.
-    """
+    """The pairs of a distillation."""
 
     recipe: Recipe
     training: Sequence[Pair]

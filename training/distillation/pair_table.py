@@ -28,11 +28,7 @@ def format_pairs(pairs: Iterable[Pair]) -> str:
 
 
 def write_table(path: Path, parts: Iterable[str]) -> None:
-    """Write the parts of a table as one file, whole or not at all.
-
-    Raises:
-        InputError: if the file cannot be written.
-    """
+    """Write the parts of a table as one file, whole or not at all."""
     with write_atomically(path) as temporary_path:
         with open(temporary_path, "w", encoding="utf-8", newline="") as file:
             file.writelines(parts)

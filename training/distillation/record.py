@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -10,8 +9,8 @@ from pathlib import Path
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
-from keras_attention.files.schema import JsonFile, flag, integer, list_of, text
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.schema import JsonFile, flag, format_json, integer, list_of, text
+from keras_attention.files.text_files import write_file
 from keras_attention.translation.folders.ensemble_folder import model_files
 
 from ..data.pairs import Pair
@@ -51,11 +50,7 @@ class DistillOptions:
     with_pairs: bool = False
 
     def __post_init__(self) -> None:
-        """Check that there is a choice of hypotheses.
-
-        Raises:
-            InputError: if `nearest` is used with a single hypothesis.
-        """
+        """Check that there is a choice of hypotheses."""
         if self.nearest and self.beam_width < 2:
             raise InputError(
                 "--nearest chooses among the hypotheses of a beam and requires --beam 2 or more. "
@@ -87,11 +82,7 @@ class Distillation(DistillOptions):
         training: Sequence[Pair],
         held_out: Sequence[Pair],
     ) -> Distillation:
-        """Return the record of a distillation before it starts.
-
-        Raises:
-            InputError: if a teacher's model cannot be read.
-        """
+        """Return the record of a distillation before it starts."""
         return cls(
             **asdict(options),
             teachers=tuple(
@@ -106,11 +97,7 @@ class Distillation(DistillOptions):
 
     @classmethod
     def read(cls, folder: Path) -> Distillation:
-        """Read the record in a run folder.
-
-        Raises:
-            InputError: if it is missing or damaged.
-        """
+        """Read the record in a run folder."""
         path = folder / DISTILLATION_FILE
         values = _RECORD.parse(read_artefact(path), str(path))
         teachers = tuple(Fingerprint(**value) for value in values["teachers"])
@@ -119,21 +106,13 @@ class Distillation(DistillOptions):
 
     def save(self, folder: Path) -> None:
         """Write the record into a run folder, whole or not at all."""
-        json_text = json.dumps({"format": _FORMAT, **asdict(self)}, ensure_ascii=False, indent=2)
-        with write_atomically(folder / DISTILLATION_FILE) as temporary_path:
-            temporary_path.write_text(json_text + "\n", encoding="utf-8")
+        content = format_json({"format": _FORMAT, **asdict(self)})
+        write_file(folder / DISTILLATION_FILE, content)
 
     def check_same(self, now: Distillation, folder: Path) -> None:
         """Check that a continued distillation has the same teachers, data and options.
 
         A teacher may have moved.
-
-        Args:
-            now: the record of the distillation that continues this one.
-            folder: the run folder.
-
-        Raises:
-            InputError: if something differs.
         """
         path, old, new = folder / DISTILLATION_FILE, self._compared(), now._compared()
         if old["number of teachers"] == new["number of teachers"]:

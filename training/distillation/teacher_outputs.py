@@ -25,12 +25,7 @@ PART = _BATCH_SIZE * SORTED_BATCHES
 
 
 class TeacherOutputs:
-    """The pairs of training sources and teachers' outputs, one file for each part of the sources.
-
-    Args:
-        pairs: the training pairs.
-        folder: the folder of the parts.
-    """
+    """The training sources with the teachers' outputs, one file for each part of the sources."""
 
     def __init__(self, pairs: Sequence[Pair], folder: Path) -> None:
         self.pairs = pairs
@@ -46,16 +41,7 @@ class TeacherOutputs:
         options: DistillOptions,
         advance: Callable[[int], None] = lambda count: None,
     ) -> None:
-        """Translate the sources of the missing parts, and write each part when it is complete.
-
-        Args:
-            translator: the teachers.
-            options: how to choose a hypothesis.
-            advance: called with the number of sources after each part.
-
-        Raises:
-            InputError: if a part cannot be written.
-        """
+        """Translate the sources of the missing parts, and write each part when it is complete."""
         for places in self.missing():
             found = distilled_pairs(translator, [self.pairs[n] for n in places], options)
             write_table(self._path(places), [format_pairs(found)])
@@ -86,11 +72,6 @@ def distilled_pairs(
     An output is used if it ends within the teachers' maximum output length, is not empty and has no
     `<unk>`, which a student would learn as text. Sources without such an output are left out, and
     so are sources that are too long for the teachers.
-
-    Args:
-        translator: the teachers.
-        pairs: the training pairs.
-        options: how to choose a hypothesis.
     """
     limit = TextLimit(translator.max_tokens)
     sources = list(
@@ -132,11 +113,7 @@ def _without_end(tokens: Sequence[str]) -> Sequence[str]:
 
 
 def check_any(count: int, sources: int) -> None:
-    """Check that there is a pair to train on.
-
-    Raises:
-        InputError: if there is none.
-    """
+    """Check that there is a pair to train on."""
     if not count:
         raise InputError(
             f"expected an output of the teachers for at least one of {sources} training sources. "

@@ -33,11 +33,6 @@ class FeatureGroups:
     def scores(self, evaluation: Evaluation, metric: str, **options: Any) -> dict[str, float]:
         """Return the metric on the pairs with each value, and the mean of these numbers as `MEAN`.
 
-        Args:
-            evaluation: the outcomes of the pairs.
-            metric: the name of a metric.
-            **options: options of `text_metrics.score`.
-
         Example:
             >>> outcomes = (("<to=a> x", "y", "y"), ("<to=b> x", "z", "y"), ("<to=b> v", "w", "w"))
             >>> evaluation = Evaluation(outcomes)
@@ -56,9 +51,6 @@ def group_by_features(sources: Sequence[str]) -> Iterator[FeatureGroups]:
     """Group pairs by the values of each feature that all sources carry.
 
     Features with a single value or with more than `MOST_VALUES` are left out.
-
-    Args:
-        sources: the sources, with their features.
     """
     features = SourceFeatures.find(sources)
     for name, values in features.to_json().items():

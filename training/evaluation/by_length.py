@@ -39,12 +39,7 @@ def wanted_lengths(recipe: Recipe, lengths: Sequence[int]) -> list[str]:
 
 
 def check_lengths(recipe: Recipe, lengths: Sequence[int]) -> None:
-    """Check that there are pairs of these lengths, and that the model can write their targets.
-
-    Raises:
-        InputError: if the lengths do not increase or are too short for the task, no pairs are held
-            out, or the outputs are too long for a Transformer decoder.
-    """
+    """Check that there are pairs of these lengths, and that the model can write their targets."""
     task = TASKS.get(recipe.data.format)
     least = task.shortest if task else 1
     if any(b <= a for a, b in zip([least - 1, *lengths], lengths, strict=False)):
@@ -104,9 +99,6 @@ def score_lengths(
         For each name: `pairs`, their number; `value`, the metric; and `errors`, the number of token
         edits from outputs to targets divided by the number of target tokens, which shows whether a
         wrong output is nearly right. `value` and `errors` are None if there are no pairs.
-
-    Raises:
-        InputError: if the data cannot be used.
     """
     made = recipe.data.format in TASKS
     sets = _made(recipe, lengths) if made else _by_length(translator, held_out, lengths)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -59,10 +60,6 @@ def align_edits(written: Sequence[str], expected: Sequence[str]) -> list[Step]:
     Edits are insertions, deletions and substitutions. Of several alignments with the fewest edits,
     one with the most equal tokens is chosen.
 
-    Args:
-        written: the tokens of the output.
-        expected: the tokens of the reference.
-
     Example:
         >>> [tuple(step) for step in align_edits("abxd", "acbd")]
         [('a', 'a'), (None, 'c'), ('b', 'b'), ('x', None), ('d', 'd')]
@@ -78,12 +75,8 @@ def align_edits(written: Sequence[str], expected: Sequence[str]) -> list[Step]:
 
 def _common_start(first: Sequence[str], second: Sequence[str]) -> int:
     """Return the number of equal tokens at the start."""
-    length = 0
-    for left, right in zip(first, second, strict=False):
-        if left != right:
-            break
-        length += 1
-    return length
+    pairs = zip(first, second, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _align(written: Sequence[str], expected: Sequence[str]) -> list[Step]:
@@ -130,20 +123,12 @@ def _costs(written: Sequence[str], expected: Sequence[str], edit: int) -> npt.ND
 
 
 def align_outputs(evaluation: Evaluation, split: Split) -> list[list[Step]]:
-    """Return the alignment of each output with its reference; see `align_edits`.
-
-    Args:
-        evaluation: outputs and references.
-        split: returns the tokens of a text.
-    """
+    """Return the alignment of each output with its reference; see `align_edits`."""
     return [align_edits(split(output), split(target)) for _, target, output in evaluation.outcomes]
 
 
 def count_confusions(alignments: Iterable[Iterable[Step]]) -> list[Confusion]:
     """Count the edits from outputs to references, most frequent first.
-
-    Args:
-        alignments: the alignment of each output with its reference.
 
     Example:
         >>> texts = [("x z", "x y"), ("z", "y"), ("x x", "x")]

@@ -46,7 +46,7 @@ class LengthRow:
 def rows_by_length(
     evaluations: Mapping[str, Evaluation], metric: str, **options: Any
 ) -> list[LengthRow]:
-    """Score each bucket of source lengths separately.
+    """Score each bucket of source lengths separately, in the order of lengths.
 
     Up to eight buckets of equal width contain the shorter 95 % of the sources, and one more bucket
     contains the rest. A bucket with fewer than 10 pairs is merged with its neighbour. The lengths
@@ -56,13 +56,6 @@ def rows_by_length(
         evaluations: the evaluation of each model, by its name; all of the same pairs.
         metric: the name of a metric.
         **options: options of `text_metrics.score`.
-
-    Returns:
-        A row per bucket, in the order of lengths.
-
-    Raises:
-        InputError: if there is no such metric or tokenizer.
-        ValueError: if there is no evaluation, the first one has no lengths, or the pairs differ.
 
     Example:
         >>> pairs = [("a", "b", "b")] * 10 + [("a a", "b b", "b b")] * 5 + [("a a", "b b", "")] * 5
@@ -115,13 +108,6 @@ def plot_by_length(
         path: the PNG, SVG or PDF file to write, by its suffix. Default: none.
         ylabel: the label of the y axis, such as `BLEU`.
         title: the title of the plot.
-
-    Returns:
-        The figure.
-
-    Raises:
-        InputError: if `path` has another suffix or cannot be written.
-        ValueError: if there are no rows.
 
     Example:
         >>> rows = [LengthRow(1, 5, 40, {"attention": 30.0, "fixed vector": 29.0})]

@@ -44,12 +44,6 @@ def report_references(
     """Log which held-out targets no output can equal, and whether copying would help.
 
     Also warn if no held-out target has four tokens, because BLEU is then 0 for every output.
-
-    Args:
-        recipe: The recipe to train.
-        codec: Its tokenizers.
-        training: The training pairs, which are checked if none are held out.
-        held_out: The held-out pairs.
     """
     if held_out:
         _report_long(codec, held_out)
@@ -71,12 +65,7 @@ def report_references(
 
 
 def check_metric(config: TrainingConfig, codec: TextCodec, held_out: Sequence[Pair]) -> None:
-    """Check that the metric can be above 0 if it controls the run.
-
-    Raises:
-        InputError: If BLEU decides when to stop or to lower the learning rate, and no held-out
-            target has four tokens.
-    """
+    """Check that the metric can be above 0 if it controls the run."""
     if _is_bleu_reachable(config.metric, codec, held_out):
         return
     watching = {"patience": config.patience > 0, "schedule": config.schedule == "plateau"}

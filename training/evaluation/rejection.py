@@ -60,10 +60,6 @@ class Acceptance:
         Many such confidences are very close to 0 or 1, so the distance from the nearer of these two
         has four significant digits.
 
-        Args:
-            fitted: the temperature of `threshold`.
-            used: the other temperature.
-
         Example:
             >>> Acceptance(1.0, 0.81, 2, 2, (0.3, 1.0)).shown_with(fitted=0.5, used=1.0)
             '0.9000'
@@ -87,10 +83,6 @@ def keep_confident(values: npt.ArrayLike, shares: Sequence[float] = SHARES) -> l
 
     A share is rounded to whole outputs. At least one output remains.
 
-    Args:
-        values: the confidences, `[N]`, at least one.
-        shares: the shares, in [0, 1].
-
     Example:
         >>> [(kept.places, kept.threshold) for kept in keep_confident([0.2, 0.9, 0.5], (0, 0.34))]
         [((1, 2, 0), 0.2), ((1, 2), 0.5)]
@@ -104,12 +96,7 @@ def keep_confident(values: npt.ArrayLike, shares: Sequence[float] = SHARES) -> l
 
 
 def kept_accuracy(values: npt.ArrayLike, right: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return the accuracy of the `n` most confident outputs, for `n` from 1 to `N`.
-
-    Args:
-        values: the confidences, `[N]`.
-        right: whether each output is right, `[N]`.
-    """
+    """Return the accuracy of the `n` most confident of `N` outputs, for `n` from 1 to `N`."""
     hits = np.cumsum(np.asarray(right, "float64")[by_confidence(values)])
     accuracy: npt.NDArray[np.float64] = hits / np.arange(1, len(hits) + 1)
     return accuracy

@@ -42,22 +42,12 @@ def lowest_metric(
 
 
 def least_confident(values: npt.ArrayLike, most: int) -> list[int]:
-    """Return the indices of the outputs with the lowest confidence, lowest first.
-
-    Args:
-        values: the confidences, `[N]`.
-        most: largest number of indices.
-    """
+    """Return the indices of the outputs with the lowest confidence, lowest first."""
     return np.argsort(np.asarray(values, "float64"), kind="stable")[:most].tolist()
 
 
 def confident_errors(values: npt.ArrayLike, right: npt.ArrayLike, most: int) -> list[int]:
     """Return the indices of the wrong outputs with the highest confidence, highest first.
-
-    Args:
-        values: the confidences, `[N]`.
-        right: whether each output is right, `[N]`.
-        most: largest number of indices.
 
     Example:
         >>> confident_errors([0.9, 0.2, 0.8], [True, False, False], 5)

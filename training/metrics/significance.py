@@ -72,10 +72,6 @@ def paired_bootstrap(
         seed: seed of the resamples, at least 1.
         **options: options of `score`.
 
-    Raises:
-        InputError: if there is no such metric or tokenizer.
-        ValueError: if the numbers of lines differ, or `samples` or `seed` is out of range.
-
     Example:
         >>> right, wrong = ["a"] * 50, ["a"] * 30 + ["b"] * 20
         >>> paired = paired_bootstrap("exact_match", right, wrong, right)

@@ -42,9 +42,6 @@ def score(
         tokenize: the name of sacrebleu's tokenizer for BLEU. Default `13a`.
         lowercase: whether to compare in lower case. TER always does, which is sacrebleu's default.
 
-    Returns:
-        The score of all lines together.
-
     Raises:
         InputError: if there is no such metric or tokenizer.
         ValueError: if there are no lines, or the numbers of texts differ.
@@ -97,11 +94,7 @@ def score_each(
 def make_metric(
     name: str, *, tokenize: str | None = None, lowercase: bool = False
 ) -> Ratio | Sacrebleu:
-    """Create a metric by its name; see `score` for the arguments.
-
-    Raises:
-        InputError: if there is no such metric or tokenizer.
-    """
+    """Create a metric by its name; see `score` for the arguments."""
     if name not in METRICS:
         raise InputError(
             f"expected one of the metrics {', '.join(METRICS)}{suggest(name, METRICS)}. "
@@ -118,12 +111,7 @@ def higher_is_better(name: str) -> bool:
 def as_lists(
     hypotheses: Texts, references: References, sources: Texts | None = None
 ) -> list[list[str]]:
-    """Return the references of each line as a list.
-
-    Raises:
-        ValueError: if there are no lines, a line has no reference, or the numbers differ.
-        TypeError: if an argument is a single string.
-    """
+    """Return the references of each line as a list."""
     check_texts(hypotheses, "hypotheses")
     check_texts(references, "references")
     check_texts(sources or (), "sources")

@@ -113,11 +113,7 @@ def _connect(coordinator: str | None, processes: int | None, process: int | None
 
 
 def _wait_for(coordinator: str) -> None:
-    """Wait until the first process accepts connections; JAX would abort with a core dump instead.
-
-    Raises:
-        InputError: if the first process accepts none within `CONNECT_SECONDS`.
-    """
+    """Wait until the first process accepts connections; JAX would abort with a core dump."""
     host, _, port = coordinator.rpartition(":")
     deadline = time.monotonic() + CONNECT_SECONDS
     while True:
@@ -139,9 +135,6 @@ def agree() -> Iterator[None]:
 
     The block must not create variables or compute with them, because that may wait for the other
     processes too.
-
-    Raises:
-        InputError: if the block failed in another process.
     """
     try:
         yield
@@ -166,11 +159,7 @@ def _gather(failed: bool) -> Any:
 
 
 def of_first_process(values: Mapping[str, float]) -> dict[str, float]:
-    """Return the numbers of the first process, so that all processes make the same decisions.
-
-    Args:
-        values: numbers by name; the names are the same in all processes.
-    """
+    """Return the numbers of the first process, so that all processes make the same decisions."""
     if process_count() == 1:
         return dict(values)
     from jax.experimental import multihost_utils
@@ -183,11 +172,7 @@ def of_first_process(values: Mapping[str, float]) -> dict[str, float]:
 
 @contextmanager
 def report_lost_process() -> Iterator[None]:
-    """Report in one sentence that the connection to another process was lost.
-
-    Raises:
-        InputError: if the connection was lost.
-    """
+    """Report in one sentence that the connection to another process was lost."""
     try:
         yield
     except (RuntimeError, ValueError) as error:

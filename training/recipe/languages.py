@@ -36,15 +36,7 @@ def feature_names(text: str) -> list[str]:
 
 
 def check_languages(data: Mapping[str, Any], labelled: Sequence[str]) -> None:
-    """Check the settings `language`, `target_language` and `source_features`.
-
-    Args:
-        data: the values of the section `[data]` by name.
-        labelled: formats whose sources can carry features.
-
-    Raises:
-        InputError: if a setting is malformed or contradicts another one.
-    """
+    """Check the settings `language`, `target_language` and `source_features`."""
     for name in LANGUAGES:
         _check_codes(data, name)
     text = data["source_features"]

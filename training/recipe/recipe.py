@@ -18,7 +18,7 @@ from typing import Any
 
 from keras_attention.errors import InputError, check_texts, suggest
 from keras_attention.files.artefacts import read_artefact
-from keras_attention.files.text_files import decode_lines, read_lines, write_atomically
+from keras_attention.files.text_files import decode_lines, read_lines, write_file
 from keras_attention.settings.setting import setting
 
 from .renamed import RENAMED, warn_of_old
@@ -69,12 +69,8 @@ class Recipe(Section):
     training: TrainingConfig = TrainingConfig()
     decoding: DecodingConfig = DecodingConfig()
 
-    def __post_init__(self) -> None:
-        """Check the top-level values and the rules across sections.
-
-        Each section has already checked its own values.
-        """
-        super().__post_init__()
+    def check_together(self) -> None:
+        """Check the rules across sections; each has already checked its own values."""
         if self.name in ("", ".", "..") or set(self.name) & set("/\\"):
             raise InputError(
                 f"`name` must be a file name without a folder. Received: {self.name!r}."
@@ -165,8 +161,7 @@ class Recipe(Section):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the recipe as TOML to a file. If writing fails, the file is left unchanged."""
-        with write_atomically(path) as temporary:
-            Path(temporary).write_text(self.to_toml(), encoding="utf-8", newline="\n")
+        write_file(path, self.to_toml().encode())
 
 
 _SECTIONS: dict[str, type[Section]] = {
@@ -216,10 +211,6 @@ def load_recipe(
 def recipe_name(name_or_path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> str:
     """Return the name of a recipe, without checking whether its settings contradict each other.
 
-    Args:
-        name_or_path: See `load_recipe`.
-        overrides: See `load_recipe`.
-
     Raises:
         InputError: If there is no such recipe, or a single setting is invalid.
         TypeError: If `overrides` is a single string.
@@ -228,15 +219,7 @@ def recipe_name(name_or_path: str | os.PathLike[str], overrides: Sequence[str] =
 
 
 def parse_recipe(text: str, source: Path) -> Recipe:
-    """Parse the TOML that `Recipe.to_toml` of this or an older version returned.
-
-    Args:
-        text: the TOML text.
-        source: the file it was read from, for error messages.
-
-    Raises:
-        InputError: If the text is not a valid recipe.
-    """
+    """Parse the TOML that `Recipe.to_toml` of this or an older version returned."""
     return _make(dict(_read(text, source)), source)
 
 
@@ -313,7 +296,7 @@ def _checked(key: str, value: object) -> tuple[str, Any]:
     if key not in RENAMED:
         return key, SETTINGS[key].check(value)
     renamed = RENAMED[key]
-    new = renamed.check(value)
+    new = renamed.values[renamed.old.check(value)]
     # Run folders of older versions list every setting, so do not warn about a default.
     if new != SETTINGS[renamed.key].default:
         warn_of_old(key, _toml(new))
@@ -336,9 +319,6 @@ def _flatten(table: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Any]]:
 
 def parse_override(text: str) -> tuple[str, Any]:
     """Parse a string "key=value" into the dotted key and the checked value.
-
-    Raises:
-        InputError: If the key is unknown or in several sections, or the value is invalid.
 
     Example:
         >>> parse_override("units=64")
@@ -381,9 +361,8 @@ def _unknown(key: str) -> str:
 
 
 def _under(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    prefix = section + "."
-    inside = {key: value for key, value in values.items() if key.startswith(prefix)}
-    return {key.removeprefix(prefix): value for key, value in inside.items()}
+    split = {key.partition("."): value for key, value in values.items()}
+    return {name: value for (owner, dot, name), value in split.items() if dot and owner == section}
 
 
 def _toml(value: str | bool | int | float) -> str:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from .sections import TrainingConfig
 from .settings import RecipeSetting
 
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Renamed:
+class Renamed(NamedTuple):
     """A setting of older versions.
 
     Attributes:
-        old: the setting as older versions declared it, with its dotted key.
+        old: the setting as older versions declared it.
         key: the dotted key of the setting that replaces it.
         values: the new value that replaces each old value.
     """
@@ -28,25 +25,9 @@ class Renamed:
     key: str
     values: Mapping[Any, Any]
 
-    def check(self, value: object) -> Any:
-        """Return the new value that replaces an old value.
 
-        Raises:
-            InputError: If the old setting did not accept the value.
-        """
-        return self.values[self.old.check(value)]
-
-
-RENAMED = {
-    item.old.key: item
-    for item in (
-        Renamed(
-            RecipeSetting(f"{TrainingConfig.section}.mixed_precision", False, "compute in 16 bits"),
-            "training.precision",
-            {False: "float32", True: "bfloat16"},
-        ),
-    )
-}
+_OLD = RecipeSetting("training.mixed_precision", False, "compute in 16 bits")
+RENAMED = {_OLD.key: Renamed(_OLD, "training.precision", {False: "float32", True: "bfloat16"})}
 """The old settings, by their dotted keys."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras_attention.attention.registry import MECHANISMS, SCORES, Mechanism
 from keras_attention.decoding.options import LONGEST, StoredOptions
@@ -22,6 +22,9 @@ from ..metrics.metric_kinds import METRICS
 from ..tasks.synthetic import TASKS
 from .languages import check_languages
 from .settings import Section
+
+if TYPE_CHECKING:
+    from keras_attention.attention.base.attention_mechanism import AttentionMechanism
 
 TABLES = ("tsv", "csv")
 """Values of `data.format` for files with columns."""
@@ -153,9 +156,8 @@ class DataConfig(Section):
         minimum=0,
     )
 
-    def __post_init__(self) -> None:
-        """Check each value, then the rules that combine several values."""
-        super().__post_init__()
+    def check_together(self) -> None:
+        """Check the rules that combine several values."""
         self._check_columns()
         check_languages(dict(self.values()), labelled=[*TABLES, *RECORDS, "parallel"])
         if (
@@ -249,9 +251,8 @@ class TextConfig(Section):
         below=1,
     )
 
-    def __post_init__(self) -> None:
-        """Check each value, then the rules that combine several values."""
-        super().__post_init__()
+    def check_together(self) -> None:
+        """Check the rules that combine several values."""
         for name, unset in {"tokenizer": "", "vocabulary_size": 0}.items():
             source, target = getattr(self, f"source_{name}"), getattr(self, f"target_{name}")
             if self.joint_vocabulary and target not in (source, unset):
@@ -334,6 +335,18 @@ class ModelConfig(Section, MechanismConfig, LayerConfig):
         """The values by name from which the mechanism is built."""
         return {**dict(self.values()), "attention_units": self.attention_units or self.units}
 
+    def build_attention(
+        self, max_source_length: int, policy: str = "float32"
+    ) -> AttentionMechanism | None:
+        """Return the attention mechanism, or `None` for `attention = "none"`.
+
+        Args:
+            max_source_length: the number of source positions that the location score covers.
+            policy: the dtype policy of the mechanism.
+        """
+        settings = {**self.mechanism_settings, "max_source_length": max_source_length}
+        return self.mechanism.build(settings, dtype=policy)
+
     @property
     def read_by_mechanism(self) -> frozenset[str]:
         """The names of the settings that the mechanism is built from."""
@@ -351,12 +364,7 @@ class ModelConfig(Section, MechanismConfig, LayerConfig):
         return "max_source_length" in self.read_by_mechanism
 
     def check_together(self) -> None:
-        """Check the rules that combine several settings.
-
-        Raises:
-            SettingError: if no encoder or decoder can be built from the settings.
-            InputError: if no attention mechanism can be built from them.
-        """
+        """Check the rules that combine several settings."""
         super().check_together()
         self._check_mechanism()
         if self.tie_embeddings == "all" and self.source_embeddings and self.target_embeddings:
@@ -516,13 +524,9 @@ class TrainingConfig(Section):
         below=2**32,
     )
 
-    def __post_init__(self) -> None:
-        """Check each value, then the rules that combine several values."""
-        super().__post_init__()
-        try:
-            read_rates(self.rates)
-        except SettingError as error:
-            raise InputError(f"`training.{error.field}` {error.problem}") from None
+    def check_together(self) -> None:
+        """Check the rules that combine several values."""
+        read_rates(self.rates)
         if self.ema and self.average_last > 1:
             raise InputError(
                 "`training.ema` and `training.average_last` both average the weights; use only "

@@ -14,11 +14,7 @@ class RecipeSetting(Setting):
     """A setting of a recipe, named by its dotted key."""
 
     def check(self, value: object) -> Any:
-        """Return the value, converted to the setting's type.
-
-        Raises:
-            InputError: If the value has another type or is out of range.
-        """
+        """Return the value, converted to the setting's type."""
         try:
             return super().check(value)
         except SettingError as error:
@@ -43,12 +39,12 @@ class Section(Settings):
     def _key(cls, name: str) -> str:
         return f"{cls.section}.{name}" if cls.section else name
 
-    def __post_init__(self) -> None:
-        """Check every value, then the rules that combine several values.
+    def by_key(self) -> dict[str, Any]:
+        """Return the values by dotted key."""
+        return {self._key(name): value for name, value in self.values()}
 
-        Raises:
-            InputError: If a value has the wrong type, is out of range or contradicts another.
-        """
+    def __post_init__(self) -> None:
+        """Check every value, then the rules that combine several values."""
         try:
             super().__post_init__()
         except SettingError as error:

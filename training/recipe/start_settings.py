@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from keras_attention.errors import InputError
 
 from .sections import ModelConfig, TextConfig
-from .settings import Section
 
 _EMBEDDINGS = ("model.source_embeddings", "model.target_embeddings")
 _LEARNING = ("source_vocabulary_size", "target_vocabulary_size", "min_count")
@@ -21,13 +20,8 @@ def start_settings(model: ModelConfig, text: TextConfig) -> dict[str, Any]:
     """Return the settings, by dotted key, that a run takes from its start model by default.
 
     The files of pretrained embeddings are left out.
-
-    Args:
-        model: the `[model]` section of the run that trained the model.
-        text: its `[text]` section.
     """
-    values = {**dict(_values(model)), **dict(_values(text))}
-    return {**values, **dict.fromkeys(_EMBEDDINGS, "")}
+    return {**model.by_key(), **text.by_key(), **dict.fromkeys(_EMBEDDINGS, "")}
 
 
 def check_start_settings(given: Mapping[str, Any], model: ModelConfig, text: TextConfig) -> None:
@@ -40,9 +34,6 @@ def check_start_settings(given: Mapping[str, Any], model: ModelConfig, text: Tex
         given: checked values by dotted key; keys of other sections are ignored.
         model: the `[model]` section of the run that trained the model.
         text: its `[text]` section.
-
-    Raises:
-        InputError: if a setting differs from the model's.
     """
     for key in _EMBEDDINGS:
         if given.get(key):
@@ -61,8 +52,3 @@ def check_start_settings(given: Mapping[str, Any], model: ModelConfig, text: Tex
 def _may_differ(key: str, model: ModelConfig) -> bool:
     name = key.rpartition(".")[2]
     return "dropout" in name or name in _LEARNING or name in model.ignored_settings
-
-
-def _values(section: Section) -> Iterator[tuple[str, Any]]:
-    for name, value in section.values():
-        yield f"{section.section}.{name}", value

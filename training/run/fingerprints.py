@@ -45,11 +45,7 @@ class Fingerprint:
 
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> Fingerprint:
-        """Return the fingerprint of a file.
-
-        Raises:
-            InputError: If the file cannot be read.
-        """
+        """Return the fingerprint of a file."""
         sha256 = cached_checksum(path)  # raises an error that names the path
         return cls(os.fspath(path), os.path.getsize(path), sha256)
 
@@ -63,9 +59,6 @@ def take_fingerprints(recipe: Recipe) -> dict[str, Fingerprint]:
 
     If the recipe has several languages, a key is the setting and the codes: `data.path fre`. If a
     setting is a pattern that matches several files, the name of the file follows.
-
-    Raises:
-        InputError: If a file cannot be read.
     """
     return {key: Fingerprint.of(path) for key, path in _existing_files(recipe).items()}
 
@@ -121,9 +114,5 @@ def _named(key: str, paths: Sequence[str]) -> dict[str, str]:
 
 
 def teacher_files(recipe: Recipe) -> list[Path]:
-    """Return the files of the teachers' models, one for each member of an ensemble.
-
-    Raises:
-        InputError: If an ensemble is damaged, or a member's folder is missing.
-    """
+    """Return the files of the teachers' models, one for each member of an ensemble."""
     return [file for path in teacher_paths(recipe.training) for file in model_files(Path(path))]

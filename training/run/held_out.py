@@ -37,14 +37,6 @@ def read_held_out(folder: str | os.PathLike[str], recipe: Recipe | None = None) 
 
     A run folder of an older version does not store them; they are then split from the data again.
     All members of an ensemble must have the same pairs.
-
-    Args:
-        folder: The run folder, or the folder of an ensemble of runs.
-        recipe: The recipe of the run; default: the recipe in the folder.
-
-    Raises:
-        InputError: If a file of the run folder is damaged, the data cannot be read again, or
-            members of an ensemble have other pairs.
     """
     first, *others = member_folders(Path(folder))
     found = _of_run(first, recipe)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from keras_attention.files.artefacts import read_artefact
-from keras_attention.files.schema import JsonFile, optional, text
+from keras_attention.files.schema import JsonFile, format_json, optional, text
 
 from ..assembly.precision import NAMES, RunPrecision
 from ..data.pairs import Pair
@@ -53,19 +52,11 @@ class Origin:
             values["model"] = asdict(self.model)
         if self.replayed:
             files[REPLAY_FILE], values["replayed"] = write_pairs(self.replayed)
-        json_text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
-        return {**files, ORIGIN_FILE: json_text.encode()}
+        return {**files, ORIGIN_FILE: format_json(values)}
 
 
 def read_origin(folder: str | os.PathLike[str]) -> Origin | None:
-    """Read the origin of a run; return `None` if an older version started it.
-
-    Args:
-        folder: the run folder.
-
-    Raises:
-        InputError: if a file is damaged, or was replaced by another one.
-    """
+    """Read the origin of a run; return `None` if an older version started it."""
     path = Path(folder, ORIGIN_FILE)
     if not path.exists():
         return None
@@ -81,10 +72,6 @@ def read_origin(folder: str | os.PathLike[str]) -> Origin | None:
 
 
 def is_fine_tuned(folder: str | os.PathLike[str]) -> bool:
-    """Return whether a folder has a run that was fine-tuned from a trained model.
-
-    Raises:
-        InputError: if its file is damaged.
-    """
+    """Return whether a folder has a run that was fine-tuned from a trained model."""
     origin = read_origin(folder)
     return origin is not None and origin.model is not None

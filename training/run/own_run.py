@@ -25,9 +25,6 @@ def own_run(run: RunFolder, *, resume: bool) -> Iterator[RunFolder]:
         run: the run folder.
         resume: whether the run in `run` is continued. Each process except the first then starts
             from a copy of that folder.
-
-    Raises:
-        InputError: if this process cannot see the run to resume.
     """
     if process_index() == 0:
         yield run

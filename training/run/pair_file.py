@@ -35,9 +35,6 @@ def read_pair_file(path: Path, sha256: str, noun: str) -> list[Pair]:
         path: the file.
         sha256: its digest.
         noun: what the file contains, for errors, such as "the held-out pairs".
-
-    Raises:
-        InputError: if the file cannot be read, has another digest, or is damaged.
     """
     content = read_artefact(path, largest=LARGEST_MODEL)
     if hashlib.sha256(content).hexdigest() != sha256:

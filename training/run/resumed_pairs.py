@@ -1,20 +1,24 @@
-"""The training pairs of a resumed run: those of its start, or those of its changed data."""
+"""The training pairs of a run, read again: those of its start, or those of its changed data."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from keras_attention.errors import InputError
+from keras_attention.translation.folders.ensemble_folder import member_folders
 
 from ..data.data_paths import EMBEDDING_KEYS, PATH_KEYS
 from ..data.data_store import DataStore
 from ..data.pairs import Pair, read_pairs, split_pairs
-from ..data.stored_pairs import take_rows
+from ..data.stored_pairs import join_pairs, take_rows
 from ..recipe.recipe import Recipe
 from ..recipe.sections import DataConfig
 from .fingerprints import TEACHER_KEY, changed_file, teacher_files
-from .run_data import RunData, digest_pairs
+from .origin import read_origin
+from .run_data import RunData, digest_pairs, load_run_recipe, read_run_data
 
 
 def split_again(
@@ -35,9 +39,6 @@ def split_again(
         with_embeddings: Whether the files of pretrained embeddings must be unchanged too, because
             they are read again.
         store: Where large training data is kept for the next start.
-
-    Raises:
-        InputError: If a file has changed but `accept_changes` is false, or a file cannot be used.
     """
     keys = [f"data.{key}" for key in PATH_KEYS]
     keys += [f"model.{key}" for key in EMBEDDING_KEYS] if with_embeddings else []
@@ -58,17 +59,24 @@ def split_again(
     return training, replace(now, files={**data.files, **now.files}, seen=seen, changed=True)
 
 
+def read_training_pairs(folder: str | os.PathLike[str]) -> Sequence[Pair]:
+    """Return the training pairs of a run, with those that a fine-tuned run replays.
+
+    All members of an ensemble made by `train --seeds` have the same training pairs.
+    """
+    folder = member_folders(Path(folder))[0]
+    recipe, data = load_run_recipe(folder), read_run_data(folder)
+    if data is None:  # an older version stored no data
+        return split_pairs(recipe.data, recipe.seed)[0]
+    pairs, _ = split_again(recipe, data, accept_changes=False, with_embeddings=False)
+    origin = read_origin(folder)
+    return join_pairs(pairs, origin.replayed) if origin is not None else pairs
+
+
 def check_same_teachers(recipe: Recipe, data: RunData) -> None:
     """Check that a resumed run has as many teachers as at its start.
 
     `split_again` compares their content. A missing teacher raises an error only when it is loaded.
-
-    Args:
-        recipe: The recipe.
-        data: The data that the run was started with.
-
-    Raises:
-        InputError: If the number of the teachers' models differs.
     """
     before = sum(key.startswith(TEACHER_KEY) for key in data.files)
     now = teacher_files(recipe)

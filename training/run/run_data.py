@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from keras_attention.files.schema import (
     JsonFile,
     dictionary_of,
     flag,
+    format_json,
     integer,
     list_of,
     optional,
@@ -42,9 +43,11 @@ _DATA = JsonFile(
     },
     _FORMAT,
 )
-_PATHS = ("folder", *PATH_KEYS, *EMBEDDING_KEYS, "teachers")
-_PLACES = ("in_memory",)
+PATHS = ("folder", *PATH_KEYS, *EMBEDDING_KEYS, "teachers")
 """Settings that may change when a run is resumed, if the files have the same content."""
+
+PLACES = ("in_memory",)
+"""Settings of where data is held, in memory or in files; they may always change."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +78,7 @@ class RunData:
         held_out: list[Pair],
         replayed: Sequence[Pair] = (),
     ) -> RunData:
-        """Return the description of a run's data before its first step.
-
-        Args:
-            recipe: The recipe to train.
-            training: The training pairs of the recipe's data.
-            held_out: The held-out pairs.
-            replayed: Other pairs that the run trains on.
-        """
+        """Return the description of a run's data before its first step."""
         kept = {source for source, _ in held_out}
         sources = {source for source, _ in replayed} | _seen_sources(training, kept)
         return cls(
@@ -97,19 +93,11 @@ class RunData:
         """Return the contents of the files that `read_run_data` reads, by name."""
         held_out, sha256 = write_pairs(self.held_out)
         values = {"format": _FORMAT, **asdict(self), "held_out": sha256}
-        json_text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
-        return {HELD_OUT_FILE: held_out, DATA_FILE: json_text.encode()}
+        return {HELD_OUT_FILE: held_out, DATA_FILE: format_json(values)}
 
 
 def read_run_data(folder: str | os.PathLike[str]) -> RunData | None:
-    """Read the description of a run's data; return `None` if an older version started the run.
-
-    Args:
-        folder: The run folder.
-
-    Raises:
-        InputError: If a file is damaged, or was replaced by another one.
-    """
+    """Read the description of a run's data; return `None` if an older version started the run."""
     path, pairs_path = Path(folder, DATA_FILE), Path(folder, HELD_OUT_FILE)
     if not path.exists():
         return None
@@ -129,21 +117,14 @@ def load_run_recipe(folder: str | os.PathLike[str]) -> Recipe:
     """Load the recipe of a run folder, and check that it has not changed since the start.
 
     The number of epochs and the paths of files may have changed.
-
-    Args:
-        folder: The run folder.
-
-    Raises:
-        InputError: If there is no recipe, or another setting has changed.
     """
     path, data = Path(folder, RECIPE_FILE), read_run_data(folder)
     recipe = load_recipe(path)
     if data is None:
         return recipe
     started = parse_recipe(data.recipe, Path(folder, DATA_FILE))
-    pairs = zip(started.to_toml().splitlines(), recipe.to_toml().splitlines(), strict=True)
-    for old, new in pairs:
-        if old != new and old.partition(" = ")[0] not in ("epochs", *_PATHS, *_PLACES):
+    for name, old, new in changed_lines(started, recipe):
+        if name not in ("epochs", *PATHS, *PLACES):
             raise InputError(
                 f"{path}: expected the recipe that the run was started with, which has `{old}`. "
                 f"Received: `{new}`."
@@ -151,9 +132,11 @@ def load_run_recipe(folder: str | os.PathLike[str]) -> Recipe:
     return recipe
 
 
-def sets_path(line: str) -> bool:
-    """Return whether a line of a recipe sets the path of a file or of the data folder."""
-    return line.partition(" = ")[0] in _PATHS
+def changed_lines(before: Recipe, now: Recipe) -> Iterator[tuple[str, str, str]]:
+    """Yield the name of each setting that differs in two recipes, and its line in both."""
+    for old, new in zip(*(each.to_toml().splitlines() for each in (before, now)), strict=True):
+        if old != new:
+            yield old.partition(" = ")[0], old, new
 
 
 def digest_pairs(pairs: Sequence[Pair]) -> str:
@@ -176,8 +159,3 @@ def _seen_sources(training: Sequence[Pair], kept: Collection[str]) -> set[str]:
 
     origin = {"held_out": json.dumps(sorted(kept))}
     return set(json.loads(remembered(training, "seen", {"held_out": digest(origin)}, find)))
-
-
-def sets_place(line: str) -> bool:
-    """Return whether a line of a recipe only sets where data is held, in memory or in files."""
-    return line.partition(" = ")[0] in _PLACES

@@ -69,15 +69,7 @@ def is_run(folder: Path) -> bool:
 
 
 def check_removable(folder: Path) -> None:
-    """Check that removing a run would remove nothing else.
-
-    Args:
-        folder: The run folder.
-
-    Raises:
-        InputError: If no run was started in the folder, if it is the working folder or one of its
-            parents, or if it contains a file that does not belong to a run.
-    """
+    """Check that removing a run would remove nothing else."""
     if not is_run(folder):
         raise InputError(
             f"{folder}: --overwrite only removes runs that keras-attention started. Received: a "
@@ -88,16 +80,7 @@ def check_removable(folder: Path) -> None:
 
 
 def check_ensemble_removable(folder: Path) -> None:
-    """Check that removing an ensemble would remove nothing else.
-
-    Args:
-        folder: The ensemble's folder.
-
-    Raises:
-        InputError: If the folder is the working folder or one of its parents, if the list of the
-            ensemble's members is damaged, or if a file does not belong in the folder or in a
-            member's folder.
-    """
+    """Check that removing an ensemble would remove nothing else."""
     _check_place(folder)
     members = [folder / name for name in read_members(folder)]
     for member in members:
@@ -138,10 +121,6 @@ def remove_run(folder: Path, keep: Collection[Path] = ()) -> None:
 
     The recipe is removed first, and the file that marks the folder as a run folder is removed last.
     If the removal is interrupted, the rest cannot be resumed, but a new run can start there.
-
-    Args:
-        folder: The run folder.
-        keep: Other files to keep.
     """
     (folder / RECIPE_FILE).unlink(missing_ok=True)
     _remove_all(folder, last=folder / VERSIONS_FILE, keep=keep)

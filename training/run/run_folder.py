@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import platform
 import re
@@ -16,13 +15,14 @@ from types import MappingProxyType
 from keras_attention._version import __version__
 from keras_attention.errors import InputError
 from keras_attention.files.number_table import COUNTS, MISSING, read_numbers
-from keras_attention.files.text_files import not_writable, write_atomically
+from keras_attention.files.schema import format_json
+from keras_attention.files.text_files import not_writable, write_atomically, write_file
 from keras_attention.files.workspaces import find_leftovers
 from keras_attention.translation.file_names import MODEL_FILE
 
 from ..data.data_paths import literal
 from ..recipe.recipe import Recipe
-from .run_data import load_run_recipe, read_run_data, sets_path, sets_place
+from .run_data import PATHS, PLACES, changed_lines, load_run_recipe, read_run_data
 from .run_files import (
     DISTILLATION_FILE,
     DISTILLED_FILE,
@@ -112,15 +112,13 @@ class RunFolder:
             raise InputError("--resume keeps a run and --overwrite removes it; choose one of them.")
         if not self.recipe_file.is_file():
             raise InputError(f"{self.path}: has no run to resume; start one without --resume.")
-        before, now = _lines(load_run_recipe(self.path)), _lines(recipe)
         epochs_fixed = recipe.training.schedule == "cosine"
         has_fingerprints = read_run_data(self.path) is not None
-        for old, new in zip(before, now, strict=True):
-            is_epochs = new.startswith("epochs = ")
+        for name, old, new in changed_lines(load_run_recipe(self.path), recipe):
             same_kind = old.endswith(' = ""') == new.endswith(' = ""')  # both are set, or neither
-            moved = sets_place(old) or (has_fingerprints and sets_path(old) and same_kind)
-            if old != new and not moved and (epochs_fixed or not is_epochs):
-                reason = ", and a cosine schedule ends with its last epoch" if is_epochs else ""
+            moved = name in PLACES or (has_fingerprints and name in PATHS and same_kind)
+            if not moved and (epochs_fixed or name != "epochs"):
+                reason = ", and a cosine schedule ends with its last epoch" * (name == "epochs")
                 raise InputError(
                     f"{self.recipe_file}: the run was started with `{old}`{reason}; "
                     f"{self._other_settings()}. Received: `{new}`."
@@ -166,7 +164,7 @@ class RunFolder:
         self._remove_leftovers()
         self._write_versions()
         for name, file_bytes in files.items():
-            _write(self.path / name, file_bytes)
+            write_file(self.path / name, file_bytes)
         recipe.save(self.recipe_file)
         self._trim_metrics(epochs_done)
 
@@ -236,8 +234,7 @@ class RunFolder:
                 **{name: metadata.version(name) for name in _PACKAGES},
                 "python": platform.python_version(),
             }
-            text = json.dumps(versions, indent=2) + "\n"
-            _write(self.versions_file, text.encode())
+            write_file(self.versions_file, format_json(versions))
 
     def _check_folders(self) -> None:
         """Check that no file has the name of a folder that is needed."""
@@ -274,12 +271,3 @@ class RunFolder:
 def _as_logged(row: dict[str, float]) -> dict[str, float]:
     """Return a row as it was first written, with integers in the columns of counts."""
     return {name: int(x) if name in COUNTS else x for name, x in row.items()}
-
-
-def _write(path: Path, file_bytes: bytes) -> None:
-    with write_atomically(path) as temporary_path:
-        temporary_path.write_bytes(file_bytes)
-
-
-def _lines(recipe: Recipe) -> list[str]:
-    return recipe.to_toml().splitlines()

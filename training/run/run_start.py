@@ -64,9 +64,6 @@ def new_start(
         recipe: the recipe to train.
         model: the model that the run is fine-tuned from, if any.
         store: where large training data is kept for the next start.
-
-    Raises:
-        InputError: if the data or the recipe cannot be used, or does not fit the model.
     """
     share, precision = recipe.data.replay, choose_precision(recipe.training, recipe.model.units)
     if model is None and share:

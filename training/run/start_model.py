@@ -43,11 +43,7 @@ class StartModel:
 
     @classmethod
     def find(cls, path: str | Path) -> StartModel:
-        """Find the model of a run folder, or a checkpoint in it.
-
-        Raises:
-            InputError: if there is no model, or its folder is not a run folder.
-        """
+        """Find the model of a run folder, or a checkpoint in it."""
         folder, file = find_parts(Path(path))
         check_model_path(folder)
         if not file.is_file():
@@ -65,11 +61,7 @@ class StartModel:
 
     @classmethod
     def find_again(cls, fingerprint: Fingerprint) -> StartModel:
-        """Find the model that a run recorded.
-
-        Raises:
-            InputError: if it is missing or has changed.
-        """
+        """Find the model that a run recorded."""
         found = cls.find(fingerprint.path)
         if found.fingerprint.sha256 != fingerprint.sha256:
             raise InputError(
@@ -91,18 +83,9 @@ class StartModel:
         return read_held_out(self.folder).pairs
 
     def check_recipe(self, recipe: Recipe) -> None:
-        """Check that a recipe describes this model.
-
-        Raises:
-            InputError: if a setting of the model or its tokenizers differs.
-        """
-        sections = {"model": recipe.model, "text": recipe.text}
-        given = {
-            f"{section}.{name}": value
-            for section, settings in sections.items()
-            for name, value in settings.values()
-        }
+        """Check that a recipe describes this model."""
         own = self.recipe
+        given = {**recipe.model.by_key(), **recipe.text.by_key()}
         check_start_settings(given, own.model, own.text)
         longest = recipe.data.max_source_length, own.data.max_source_length
         if own.model.scores_by_location and longest[0] != longest[1]:
@@ -117,14 +100,7 @@ class StartModel:
     ) -> list[Pair]:
         """Draw pairs of this model's run, to be trained on together with new ones.
 
-        Args:
-            share: their share of all training pairs, in [0, 1).
-            new: the new training pairs.
-            held_out: the new held-out pairs, which are not drawn.
-            seed: seed of the draw.
-
-        Raises:
-            InputError: if the pairs of the run cannot be read.
+        They become `share` of all training pairs. Held-out pairs of either run are not drawn.
         """
         if not share:
             return []

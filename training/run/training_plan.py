@@ -33,15 +33,7 @@ class TrainingPlan(NamedTuple):
 
     @classmethod
     def of(cls, config: TrainingConfig, steps_per_epoch: int) -> TrainingPlan:
-        """Return the length of the run that a recipe describes.
-
-        Args:
-            config: The recipe's `[training]` section.
-            steps_per_epoch: Training steps in one pass over the training pairs.
-
-        Raises:
-            InputError: If the run ends before its first validation.
-        """
+        """Return the length of the run that a recipe describes."""
         steps = config.epochs * steps_per_epoch
         interval = config.validate_every or steps_per_epoch
         if interval > steps:
@@ -53,12 +45,7 @@ class TrainingPlan(NamedTuple):
         return cls(config.epochs, steps_per_epoch, interval, -(-steps // interval))
 
     def check_updates(self, config: TrainingConfig) -> None:
-        """Check that the run updates its weights, and warn if the warm-up is longer than the run.
-
-        Raises:
-            InputError: If there is no update, or the learning rate never exceeds a tenth of
-                `training.learning_rate`.
-        """
+        """Check that the run updates its weights; warn if the warm-up is longer than the run."""
         updates = self.steps // config.accumulate
         if not updates:
             raise InputError(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keras_attention.errors import InputError
-from keras_attention.files.folder_lock import hold_folder
+from keras_attention.files.folder_lock import check_unlocked
 from keras_attention.translation.folders.ensemble_folder import is_ensemble, read_members
 
 from ..recipe.recipe import Recipe
@@ -42,14 +42,6 @@ def plan_members(recipe: Recipe, folder: Path, seeds: int) -> list[Member]:
 
     The first member has the seed of the recipe, the second the next seed, and so on. All members
     share the recipe's pairs, held-out split and tokenizers.
-
-    Args:
-        recipe: the recipe.
-        folder: the ensemble's folder.
-        seeds: number of members, at least 2.
-
-    Raises:
-        InputError: if `seeds` is below 2, or a seed is out of range.
     """
     if seeds < 2:
         raise InputError(f"an ensemble needs at least 2 seeds. Received: {seeds}.")
@@ -66,17 +58,7 @@ def _with_seed(recipe: Recipe, seed: int) -> Recipe:
 
 
 def check_free(folder: Path, *, overwrite: bool = False) -> None:
-    """Check that a new ensemble can be started in a folder.
-
-    Args:
-        folder: the folder.
-        overwrite: whether an existing ensemble may be removed.
-
-    Raises:
-        InputError: if the folder holds a run or other files. If it holds an ensemble, an error is
-            raised unless `overwrite` is set, no process is training the ensemble, and the folder
-            holds nothing else.
-    """
+    """Check that a new ensemble can be started in a folder."""
     if not is_ensemble(folder):
         if is_run(folder):
             raise InputError(
@@ -91,9 +73,7 @@ def check_free(folder: Path, *, overwrite: bool = False) -> None:
         )
     else:
         for name in read_members(folder):
-            if (folder / name / TRAIN_LOCK).exists():
-                with hold_folder(folder / name, TRAIN_LOCK):  # raises if a process is training
-                    pass
+            check_unlocked(folder / name, TRAIN_LOCK)
         check_ensemble_removable(folder)
 
 
@@ -137,11 +117,7 @@ def resume_members(
 
 
 def check_data(member: Member, others: Sequence[Member]) -> None:
-    """Check that the data is the same as when the first member was started.
-
-    Raises:
-        InputError: if a file has changed.
-    """
+    """Check that the data is the same as when the first member was started."""
     data = next((read_run_data(other.run.path) for other in others if other.is_started), None)
     changed = changed_file(member.recipe, data.files) if data else ""
     if changed:

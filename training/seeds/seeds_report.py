@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
 
 from keras_attention.files.artefacts import read_artefact
-from keras_attention.files.schema import JsonFile, dictionary_of, nullable, real, text
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.schema import JsonFile, dictionary_of, format_json, nullable, real, text
+from keras_attention.files.text_files import write_file
 from keras_attention.text.text_limit import UNLIMITED
 from keras_attention.translation.translator import Translator
 
@@ -59,16 +58,11 @@ class SeedsReport:
         values = {"metric": self.metric, "seeds": self.seeds, "ensemble": self.ensemble}
         if self.seeds:
             values |= {"mean": self.spread.mean, "deviation": self.spread.deviation}
-        with write_atomically(folder / SEEDS_FILE) as temporary_path:
-            temporary_path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        write_file(folder / SEEDS_FILE, format_json(values))
 
 
 def read_report(folder: Path) -> SeedsReport | None:
-    """Return the report of an ensemble; None if its members have not all been trained.
-
-    Raises:
-        InputError: if the file is damaged.
-    """
+    """Return the report of an ensemble; None if its members have not all been trained."""
     path = folder / SEEDS_FILE
     if not path.exists():
         return None
@@ -79,14 +73,7 @@ def read_report(folder: Path) -> SeedsReport | None:
 def measure_seeds(
     recipe: Recipe, members: Sequence[Member], translator: Translator, folder: Path
 ) -> SeedsReport:
-    """Measure an ensemble in the same way as validation measures its members.
-
-    Args:
-        recipe: the recipe of the ensemble.
-        members: its trained members.
-        translator: the ensemble.
-        folder: its folder.
-    """
+    """Measure an ensemble in the same way as validation measures its members."""
     metric, held_out = recipe.training.metric, read_held_out(folder).pairs
     if not held_out:
         return SeedsReport(metric, {}, None)

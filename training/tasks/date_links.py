@@ -35,13 +35,6 @@ def date_links(source: str, target: str) -> GoldAlignment:
 
     A weekday has no links, because it adds no information.
 
-    Args:
-        source: a date in one of the forms.
-        target: its ISO date.
-
-    Raises:
-        ValueError: if the source is not a form of the target.
-
     Example:
         >>> gold = date_links("9/27/94", "1994-09-27")
         >>> sorted(gold.sure)

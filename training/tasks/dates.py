@@ -73,16 +73,6 @@ def generate_dates(size: int, seed: int) -> list[tuple[str, str]]:
 
     Days are uniform between `FIRST_DAY` and `LAST_DAY`. A pair can occur more than once.
 
-    Args:
-        size: Number of pairs, at least 0.
-        seed: Seed of the days and of their forms.
-
-    Returns:
-        `size` pairs (source, target).
-
-    Raises:
-        ValueError: If `size` is negative.
-
     Example:
         >>> generate_dates(2, seed=1)
         [('Sunday, June 13, 1976', '1976-06-13'), ('Sep 5, 2010', '2010-09-05')]

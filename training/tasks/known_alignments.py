@@ -17,13 +17,6 @@ KNOWN = {"dates": "character", **{name: task.tokenizer for name, task in TASKS.i
 def known_alignments(task: str, pairs: Iterable[tuple[str, str]]) -> list[GoldAlignment]:
     """Return the gold alignment of each pair of a task.
 
-    Args:
-        task: one of `KNOWN`.
-        pairs: sources and targets of the task.
-
-    Raises:
-        InputError: if there is no such task, or a pair does not belong to it.
-
     Example:
         >>> (gold,) = known_alignments("reverse", [("abc", "cba")])
         >>> sorted(gold.sure)

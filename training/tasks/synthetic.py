@@ -143,11 +143,7 @@ def _reversed(source: str) -> str:
 
 
 def _sentence_target(source: str) -> str:
-    """Return the sentence with its date as year, month and day.
-
-    Raises:
-        ValueError: if there is no date.
-    """
+    """Return the sentence with its date as year, month and day."""
     words = source.split()
     begin, month = _find_date(words)
     end = month + 3

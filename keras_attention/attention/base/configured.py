@@ -17,11 +17,7 @@ class Configured:
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Check for misspelt arguments before the constructors do, to suggest the right name.
-
-        Raises:
-            TypeError: if an argument is unknown and its name is similar to a known one.
-        """
+        """Check for misspelt arguments before the constructors do, to suggest the right name."""
         known = {name for base in cls.__mro__ for name in _arguments(base)}
         for name in set(kwargs) - known:
             if hint := suggest(name, sorted(known)):

@@ -2,11 +2,7 @@
 
 
 def check_own_mapping(mapping: str) -> None:
-    """Check that a score has the default mapping; monotonic attention would ignore any other.
-
-    Raises:
-        ValueError: if the mapping is not `"softmax"`, the default.
-    """
+    """Check that a score has the default mapping; monotonic attention would ignore any other."""
     if mapping != "softmax":
         raise ValueError(
             "`mapping` of the score must be 'softmax', because monotonic attention does not use "
@@ -15,11 +11,7 @@ def check_own_mapping(mapping: str) -> None:
 
 
 def check_heads(units: int, heads: int) -> None:
-    """Check that `units` columns can be split into heads of equal width.
-
-    Raises:
-        ValueError: if `units` is not a multiple of `heads`.
-    """
+    """Check that `units` columns can be split into heads of equal width."""
     if units % heads:
         raise ValueError(
             f"`units` must be a multiple of `heads`. Received: units={units}, heads={heads}."

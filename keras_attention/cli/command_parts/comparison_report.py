@@ -19,14 +19,7 @@ from keras_attention.training.compare.comparison_table import (
 def report_comparison(
     rows: Sequence[Row], lengths: Sequence[str], folder: Path, *, seeds: int
 ) -> None:
-    """Print, save and plot the quality of the variants.
-
-    Args:
-        rows: A row for each variant.
-        lengths: The tested source lengths, or groups of lengths, as shown in the tables.
-        folder: The folder of the tables and the plots.
-        seeds: Number of runs of each variant.
-    """
+    """Print, save and plot the quality of the variants."""
     for cells in format_tables(rows, lengths):
         print_table(cells, justify="right")
     if seeds > 1:

@@ -17,7 +17,6 @@ from keras_attention.cli.runtimes import find_run, is_export
 from keras_attention.cli.stopping import advise_on_output
 from keras_attention.errors import InputError
 from keras_attention.files.text_files import write_atomically
-from keras_attention.text.tokenizers import Tokenizer
 from keras_attention.training.evaluation.by_frequency import count_tokens
 from keras_attention.training.evaluation.evaluate import Evaluation
 from keras_attention.training.evaluation.report.analysis import (
@@ -27,8 +26,7 @@ from keras_attention.training.evaluation.report.analysis import (
     analyse,
 )
 from keras_attention.training.evaluation.report.error_report import write_error_report
-from keras_attention.training.evaluation.report.token_form import TokenForm
-from keras_attention.training.run.training_pairs import read_training_pairs
+from keras_attention.training.run.resumed_pairs import read_training_pairs
 from keras_attention.translation.file_names import CONFIDENCE_FILE, MODEL_FILE
 from keras_attention.translation.folders.ensemble_folder import is_ensemble
 from keras_attention.translation.model_files import load_codec, save_confidence
@@ -39,11 +37,7 @@ from keras_attention.visualization.html_page import check_page
 class ReportChoices:
     """The options of `evaluate` for the analysis of errors.
 
-    Attributes:
-        page: the page to write; None to write none.
-        accuracy: the share of right outputs that the suggested threshold must reach; None for the
-            default.
-        save: whether to store temperature and threshold in the model's folder.
+    The fields are `--report`, `--report-accuracy` and `--save-confidence`, explained by the help.
     """
 
     page: Path | None = None
@@ -62,17 +56,7 @@ class ReportChoices:
         output: Path | None = None,
         limit: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        """Check the options, before any text is translated.
-
-        Args:
-            models: the models to evaluate.
-            others: the models that search together with the first one, as an ensemble.
-            output: the file for the outputs.
-            limit: the result of `read_limit`.
-
-        Raises:
-            InputError: if an option is invalid, or requires another one.
-        """
+        """Check the options, before any text is translated."""
         option = "--report" if self.page else "--save-confidence"
         if self.accuracy is not None and not self.requested:
             raise InputError(
@@ -134,16 +118,7 @@ def report_errors(
     page: Path | None,
     about: Mapping[str, str],
 ) -> None:
-    """Analyse the errors of a model, write the page and store the confidence, as requested.
-
-    Args:
-        evaluation: the outputs, in the form in which they are compared.
-        model: the model.
-        choices: the options.
-        question: the result of `make_question`.
-        page: the file to write; None to write none.
-        about: facts for the head of the page.
-    """
+    """Analyse the errors of a model, write the page and store the confidence, as requested."""
     frequencies = _frequencies(model) if page else Frequencies(problem="not requested.")
     analysis = analyse(evaluation, question, frequencies)
     _print_confidence(analysis)
@@ -154,40 +129,10 @@ def report_errors(
         print(f"Wrote {model / CONFIDENCE_FILE}; export the model again to store it in its exports")
 
 
-def make_question(
-    metrics: Sequence[str],
-    tokenizer: Tokenizer | None,
-    choices: ReportChoices,
-    seen: set[str],
-    temperature: float | None = None,
-    **options: object,
-) -> Question:
-    """Return the question that the report answers.
-
-    Args:
-        metrics: names of metrics.
-        tokenizer: the model's target tokenizer; None if it is not known.
-        choices: the options.
-        seen: sources that are also sources of training pairs.
-        temperature: the temperature that `translate` uses for the model; None for the
-            temperature that the report fits.
-        **options: options of `text_metrics.score`.
-    """
-    form = TokenForm.of(tokenizer)
-    return Question(metrics, form, options, choices.accuracy, frozenset(seen), temperature)
-
-
 def describe_run(
     name: str, data: Path | None, pairs: int, held_out_of: Path | None = None
 ) -> dict[str, str]:
-    """Return the facts for the head of a page.
-
-    Args:
-        name: the name of the model.
-        data: the file of pairs; None for the held-out pairs.
-        pairs: the number of pairs.
-        held_out_of: the run that held out the pairs; None for the model's own run.
-    """
+    """Return the facts for the head of a page."""
     whose = f"the training of {held_out_of}" if held_out_of else "training"
     source = str(data) if data else f"the pairs that {whose} held out"
     return {

@@ -18,7 +18,7 @@ from keras_attention.training.data.pairs import Pair
 from keras_attention.training.evaluation.by_feature import FeatureGroups, group_by_features
 from keras_attention.training.evaluation.evaluate import Evaluation, Form, evaluate
 from keras_attention.training.evaluation.length_report import plot_by_length, rows_by_length
-from keras_attention.training.metrics.metric_kinds import Score, format_value
+from keras_attention.training.metrics.metric_kinds import format_value
 from keras_attention.training.metrics.text_metrics import make_metric
 from keras_attention.visualization.figure_style import check_picture
 
@@ -27,15 +27,7 @@ from keras_attention.visualization.figure_style import check_picture
 class EvaluationReport:
     """The options that select what `evaluate` prints and writes.
 
-    Attributes:
-        metrics: names of metrics, separated by commas; empty for exact match only.
-        tokenize: BLEU's tokenizer.
-        lowercase: whether case is ignored.
-        by_length: whether to print the metrics by source length.
-        picture: file for a plot of the first metric by source length; None for no plot.
-        compare: whether to compare the first two models.
-        output: file for the outputs; None to write none.
-        errors: number of wrong outputs to show.
+    The fields have the names of the parameters of the command, whose help explains them.
     """
 
     metrics: str = ""
@@ -52,15 +44,13 @@ class EvaluationReport:
         """The names of the metrics."""
         return [name.strip() for name in (self.metrics or "exact_match").split(",")]
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of `text_metrics.score`."""
+        return {"tokenize": self.tokenize, "lowercase": self.lowercase}
+
     def check(self, models: Sequence[Path]) -> None:
-        """Check the options, before any text is translated.
-
-        Args:
-            models: the models to evaluate.
-
-        Raises:
-            InputError: if a metric is unknown, or options contradict each other.
-        """
+        """Check the options, before any text is translated."""
         for name in self.names:
             make_metric(name, tokenize=self.tokenize)
         if self.tokenize and "bleu" not in self.names:
@@ -93,9 +83,6 @@ def run_evaluate(
         report: the options.
         form: converts references and outputs to the form in which they are compared. The file of
             outputs contains the outputs before this conversion.
-
-    Returns:
-        The evaluation of each model, in that form.
     """
     output = report.output
     with (
@@ -158,7 +145,7 @@ def _print_table(
     rows = [("metric", *evaluations)]
     signatures = {}
     for metric in report.names:
-        scores = [_score(evaluation, metric, report) for evaluation in evaluations.values()]
+        scores = [each.score(metric, **report.options) for each in evaluations.values()]
         rows.append((metric, *map(str, scores)))
         signatures[metric] = scores[0].signature
     print_table(rows, justify="right")
@@ -169,9 +156,8 @@ def _report_feature(
     evaluations: Mapping[str, Evaluation], group: FeatureGroups, report: EvaluationReport
 ) -> None:
     """Print each metric for each value of a source feature, and the mean over the values."""
-    options: dict[str, Any] = {"tokenize": report.tokenize, "lowercase": report.lowercase}
     for metric in report.names:
-        found = [group.scores(each, metric, **options) for each in evaluations.values()]
+        found = [group.scores(each, metric, **report.options) for each in evaluations.values()]
         print(metric)
         table = [(group.name, "number of pairs", *evaluations)]
         for value in found[0]:
@@ -183,9 +169,7 @@ def _report_feature(
 
 def _report_lengths(evaluations: Mapping[str, Evaluation], report: EvaluationReport) -> None:
     for number, metric in enumerate(report.names):
-        rows = rows_by_length(
-            evaluations, metric, tokenize=report.tokenize, lowercase=report.lowercase
-        )
+        rows = rows_by_length(evaluations, metric, **report.options)
         print(metric)
         table = [("source tokens", "number of pairs", *evaluations)]
         for row in rows:
@@ -201,16 +185,10 @@ def _print_comparison(evaluations: Mapping[str, Evaluation], report: EvaluationR
     (first, one), (second, other) = list(evaluations.items())[:2]
     table = [("metric", first, second, "difference", "p-value")]
     for metric in report.names:
-        paired = one.paired_bootstrap(
-            other, metric, tokenize=report.tokenize, lowercase=report.lowercase
-        )
+        paired = one.paired_bootstrap(other, metric, **report.options)
         difference = format_value(metric, paired.difference)
         sign = "+" if paired.difference > 0 else ""
         columns = (str(paired.first), str(paired.second), sign + difference)
         table.append((metric, *columns, f"{paired.p_value:.4f}"))
     print_table(table, justify="right")
     print(f"paired bootstrap, {paired.samples} resamples, seed {paired.seed}")
-
-
-def _score(evaluation: Evaluation, metric: str, report: EvaluationReport) -> Score:
-    return evaluation.score(metric, tokenize=report.tokenize, lowercase=report.lowercase)

@@ -21,15 +21,7 @@ def option_names(context: typer.Context) -> dict[str, str]:
 
 
 def check_requires(context: typer.Context, **needed: str) -> None:
-    """Check that options which only matter with another one are not given alone.
-
-    Args:
-        context: the context of the command.
-        **needed: for each parameter, the name of the parameter that it requires.
-
-    Raises:
-        InputError: if one is given without the parameter that it requires.
-    """
+    """Check that options which only matter with another one are not given alone."""
     options = option_names(context)
     for name, other in needed.items():
         if is_given(context, name) and not is_given(context, other):
@@ -39,15 +31,7 @@ def check_requires(context: typer.Context, **needed: str) -> None:
 
 
 def check_effective(context: typer.Context, ineffective: Mapping[str, Collection[str]]) -> None:
-    """Check that no option is given that has no effect because another one is given.
-
-    Args:
-        context: the context of the command.
-        ineffective: for a parameter, the names of those that have no effect if it is given.
-
-    Raises:
-        InputError: if both are given.
-    """
+    """Check that no option is given that has no effect because another one is given."""
     options = option_names(context)
     for name, others in ineffective.items():
         for other in others if is_given(context, name) else ():

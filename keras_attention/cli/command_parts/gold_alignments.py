@@ -14,15 +14,7 @@ from keras_attention.translation.codec import TextCodec
 
 
 def read_gold(name: str, pairs: Sequence[Pair]) -> list[GoldAlignment]:
-    """Return the gold alignment of each pair.
-
-    Args:
-        name: The path of a Pharaoh file, or a task in `KNOWN`.
-        pairs: Sources and targets.
-
-    Raises:
-        InputError: If there is no such file, or it does not have one line per pair.
-    """
+    """Return the gold alignment of each pair."""
     if name in KNOWN:
         return known_alignments(name, pairs)
     if not Path(name).exists():
@@ -46,19 +38,7 @@ def check_gold(
     *,
     words: bool,
 ) -> None:
-    """Check that each position in the gold alignments belongs to a token or word of its pair.
-
-    Args:
-        name: The argument of `read_gold`.
-        gold: The gold alignment of each pair.
-        pairs: Sources and targets.
-        codec: The tokenizers.
-        words: Whether links are between words instead of tokens.
-
-    Raises:
-        InputError: If the gold alignments and the links count different units, such as characters
-            and words, or if a position lies beyond the end of a text.
-    """
+    """Check that each position in the gold alignments belongs to a token or word of its pair."""
     units = {"word" if words else side.name for side in (codec.source, codec.target)}
     counted = KNOWN.get(name)
     if counted and units != {counted}:

@@ -16,13 +16,7 @@ from keras_attention.training.processes.processes import start_processes
 def join_processes(
     coordinator: str | None, processes: int | None, process: int | None
 ) -> Iterator[None]:
-    """Train as one of several processes until the block ends; only the first prints anything.
-
-    Args:
-        coordinator: see `start_processes`.
-        processes: see `start_processes`.
-        process: see `start_processes`.
-    """
+    """Train as one of several processes until the block ends; only the first prints anything."""
     with ExitStack() as stack:
         try:
             start_processes(coordinator, processes, process)

@@ -6,10 +6,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_attention.cli.runtimes import is_export
+from keras_attention.cli.runtimes import is_export, read_tflite
 from keras_attention.decoding.confidence import Confidence
 from keras_attention.errors import InputError
-from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.translation.file_names import MODEL_FILE
 from keras_attention.translation.folders.ensemble_folder import is_ensemble
 from keras_attention.translation.result import Hypothesis, Translation
@@ -91,12 +90,7 @@ def find_minimum(
 
 
 def stored_confidence(model: Path, *, others: bool) -> Confidence:
-    """Return the temperature and threshold that `translate` uses; the defaults for an ensemble.
-
-    Args:
-        model: the model: a folder, a checkpoint or an export.
-        others: see `find_minimum`.
-    """
+    """Return the temperature and threshold that `translate` uses; the defaults for an ensemble."""
     return Confidence() if others or is_ensemble(model) else _stored(model)
 
 
@@ -115,10 +109,7 @@ def _number(value: str) -> float:
 def _stored(model: Path) -> Confidence:
     """Return the temperature and the threshold of a model's folder, a checkpoint or an export."""
     if model.suffix == ".tflite":
-        from keras_attention.export.device.device_file import read_device_file
-
-        file = read_device_file(read_artefact(model, largest=LARGEST_MODEL), str(model))
-        return Confidence.from_manifest(file.manifest, str(model))
+        return Confidence.from_manifest(read_tflite(model).manifest, str(model))
     if is_export(model):
         from keras_attention.export.saved_model.manifest import read_confidence
 

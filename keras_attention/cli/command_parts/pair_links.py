@@ -18,15 +18,7 @@ from keras_attention.translation.translator import Translator
 
 
 def load_aligner(model: Path, max_tokens: int | None) -> Translator:
-    """Load a model for alignment.
-
-    Args:
-        model: A model's folder or checkpoint.
-        max_tokens: Largest number of tokens of a text. Default: the translator's own limit.
-
-    Raises:
-        InputError: If the model cannot be loaded, or has no attention.
-    """
+    """Load a model for alignment."""
     translator = Translator.load(model)
     translator.max_tokens = max_tokens or translator.max_tokens
     if any(member.decoder.cell.attention is None for member in members_of(translator.model)):
@@ -39,14 +31,7 @@ def load_aligner(model: Path, max_tokens: int | None) -> Translator:
 def find_links(
     translator: Translator, pairs: Iterable[Pair], threshold: float | None, *, words: bool
 ) -> Iterator[Links]:
-    """Yield the links of each pair, from source to target.
-
-    Args:
-        translator: A model with attention.
-        pairs: Sources and targets.
-        threshold: See `hard_links`.
-        words: Whether links are between words instead of tokens.
-    """
+    """Yield the links of each pair, from source to target."""
     for number, aligned in enumerate(align_pairs(translator, pairs), start=1):
         pair = aligned.source, aligned.target
         places = token_positions(translator.codec, pair, number, words=words)
@@ -65,18 +50,8 @@ def join_links(
 ) -> Iterator[Links]:
     """Yield the links of each pair, joined with the links of a model from target to source.
 
-    Args:
-        links: The links of the first model.
-        translator: The first model.
-        other: The model from target to source, and its path.
-        pairs: Sources and targets. The tags of the first model's source features are removed
-            before the other model reads a source as its target.
-        threshold: See `hard_links`.
-        method: See `symmetrize`.
-        words: Whether links are between words instead of tokens.
-
-    Raises:
-        InputError: If the two models split a text into different tokens.
+    The tags of the first model's source features are removed before the other model reads a source
+    as its target.
     """
     backward, path = other
     text_of = translator.codec.source.features.text_of
@@ -90,17 +65,7 @@ def join_links(
 def token_positions(
     codec: TextCodec, pair: Pair, number: int, *, words: bool
 ) -> list[Sequence[int | None]]:
-    """Return, for each side of a pair, the positions of its tokens in a Pharaoh file.
-
-    Args:
-        codec: The tokenizers.
-        pair: The source and the target.
-        number: The number of the pair, counted from 1, for errors.
-        words: Whether words are counted instead of tokens.
-
-    Raises:
-        InputError: If the tokens of a text do not determine its words.
-    """
+    """Return, for each side of a pair, the positions of its tokens in a Pharaoh file."""
     try:
         return [
             tokenizer.positions(text, words=words)

@@ -8,7 +8,7 @@ from functools import reduce
 from pathlib import Path
 
 from keras_attention.cli.command_parts.evaluation_tables import EvaluationReport
-from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
+from keras_attention.cli.runtimes import read_tflite
 from keras_attention.text.normalization import normalize
 from keras_attention.text.tokenizers import CharacterTokenizer, Tokenizer
 from keras_attention.training.data.pairs import Pair
@@ -39,13 +39,7 @@ def output_form(models: Sequence[Path]) -> Form:
 
 
 def print_notes(models: Sequence[Path], pairs: Sequence[Pair], report: EvaluationReport) -> None:
-    """Print notes on references that are compared in another form, and on misleading scores.
-
-    Args:
-        models: the models to evaluate.
-        pairs: sources and targets.
-        report: the options, after `check`.
-    """
+    """Print notes on references that are compared in another form, and on misleading scores."""
     targets = [target for _, target in pairs]
     for note in [*_of_form(models, targets, report), *_of_bleu(targets, report)]:
         print(f"note: {note}", file=sys.stderr)
@@ -82,10 +76,7 @@ def target_tokenizer(model: Path) -> Tokenizer | None:
     The form of an export is read from the export: its folder may belong to another model.
     """
     if model.suffix == ".tflite" and model.is_file():
-        from keras_attention.export.device.device_file import read_device_file
-
-        file_bytes = read_artefact(model, largest=LARGEST_MODEL)
-        return read_device_file(file_bytes, str(model)).codec.target
+        return read_tflite(model).codec.target
     if (model / "saved_model.pb").is_file():
         from keras_attention.export.saved_model.manifest import read_target_form
 

@@ -18,24 +18,14 @@ from keras_attention.training.run.run_folder import RunFolder
 
 @contextmanager
 def show_runs(runs: Sequence[Run], console: Console) -> Iterator[RunBars]:
-    """Show a bar for all runs and a bar for each active run, until the block ends.
-
-    Args:
-        runs: The runs to train.
-        console: Where to draw.
-    """
+    """Show a bar for all runs and a bar for each active run, until the block ends."""
     columns = MofNCompleteColumn(), TimeLeftColumn()
     with progress_bars(*columns, console=console, transient=True) as progress:
         yield RunBars(progress, len(runs))
 
 
 class RunBars:
-    """A bar for all runs, a bar for each active run, and a line for each finished run.
-
-    Args:
-        progress: Draws the bars.
-        total: Number of runs.
-    """
+    """A bar for all runs, a bar for each active run, and a line for each finished run."""
 
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress = progress

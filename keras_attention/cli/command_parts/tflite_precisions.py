@@ -23,11 +23,7 @@ CHOICES = (*PRECISIONS, BEST, ALL)
 
 
 def check_choice(choice: str) -> None:
-    """Check the value of `--tflite`.
-
-    Raises:
-        InputError: if the value is not in `CHOICES`.
-    """
+    """Check the value of `--tflite`."""
     if choice not in CHOICES:
         raise InputError(
             f"--tflite must be one of {', '.join(CHOICES)}. Received: --tflite {choice}."
@@ -46,12 +42,6 @@ def export_measured(
             to also write the other precisions.
         lines: largest number of pairs.
         batch_size: number of texts that a file searches together.
-
-    Returns:
-        The paths of the TFLite files and of the table.
-
-    Raises:
-        InputError: if there are no pairs, or the precision loses too much quality.
     """
     pairs, quality = evaluation_pairs(folder)[0][:lines], _quality(folder)
     converted = Converted.of(translator, about_run(folder), batch_size=batch_size)

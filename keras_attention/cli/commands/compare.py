@@ -122,11 +122,7 @@ def compare(
 
 
 def _parse_lengths(text: str) -> tuple[int, ...]:
-    """Parse lengths such as "10,20,40".
-
-    Raises:
-        InputError: If the text is not a list of numbers.
-    """
+    """Parse lengths such as "10,20,40"."""
     words = [word.strip() for word in text.split(",") if text]
     if not all(word.isdecimal() and len(word) < 7 for word in words):
         raise InputError(f"--lengths must be numbers such as 10,20,40. Received: {text!r}.")

@@ -151,7 +151,6 @@ def evaluate(
     from keras_attention.cli.command_parts.error_report import (
         ReportChoices,
         describe_run,
-        make_question,
         report_errors,
     )
     from keras_attention.cli.command_parts.evaluation_tables import EvaluationReport, run_evaluate
@@ -163,6 +162,8 @@ def evaluate(
     )
     from keras_attention.cli.output_limit import read_limit
     from keras_attention.cli.runtimes import evaluation_pairs, is_export, open_translator
+    from keras_attention.training.evaluation.report.analysis import Question
+    from keras_attention.training.evaluation.report.token_form import TokenForm
 
     report = EvaluationReport(
         metrics=metrics,
@@ -213,12 +214,17 @@ def evaluate(
         evaluations = run_evaluate(translators, pairs, seen, report, output_form(models))
         if choices.requested:
             (model,), (name,) = models, names
-            tokenizer = target_tokenizer(model)
-            options = {"tokenize": tokenize, "lowercase": lowercase}
             used = None  # the fitted temperature, which is about to be stored
             if not choices.save:
                 used = stored_confidence(model, others=bool(members)).temperature
-            question = make_question(report.names, tokenizer, choices, seen, used, **options)
+            question = Question(
+                report.names,
+                TokenForm.of(target_tokenizer(model)),
+                report.options,
+                choices.accuracy,
+                frozenset(seen),
+                used,
+            )
             about = describe_run(name, data, len(pairs), held_out_of if others_pairs else None)
             report_errors(evaluations[name], model, choices, question, page=page, about=about)
     if page:
@@ -233,11 +239,7 @@ def _same_run(models: Sequence[Path]) -> bool:
 
 
 def _shared_pairs(models: Sequence[Path]) -> tuple[list[tuple[str, str]], set[str]]:
-    """Return the held-out pairs of all models, and the sources that any of them was trained on.
-
-    Raises:
-        InputError: If the models have different held-out pairs.
-    """
+    """Return the held-out pairs of all models, and the sources that any of them was trained on."""
     from keras_attention.cli.runtimes import evaluation_pairs
 
     pairs, seen = evaluation_pairs(models[0])
@@ -253,15 +255,7 @@ def _shared_pairs(models: Sequence[Path]) -> tuple[list[tuple[str, str]], set[st
 
 
 def _short_names(models: Sequence[Path], others: Sequence[Path] = ()) -> list[str]:
-    """Return the name of each model's folder or file, or all paths if two names are equal.
-
-    Args:
-        models: The models to evaluate.
-        others: The models that search together with the first one, as an ensemble.
-
-    Raises:
-        InputError: If a model is given twice.
-    """
+    """Return the name of each model's folder or file, or all paths if two names are equal."""
     if len(set(models)) < len(models):
         raise InputError("expected different models. Received: the same model twice.")
     every = {*models, *others}

@@ -202,11 +202,7 @@ def export(
 
 
 def _check_page(web: Path, allowed: Path | None, pattern: str | None, tflite_batch: int) -> None:
-    """Check that a web page can run the TFLite file that will be written.
-
-    Raises:
-        InputError: if it cannot.
-    """
+    """Check that a web page can run the TFLite file that will be written."""
     if allowed is not None or pattern is not None:
         raise InputError(
             "--web cannot be combined with --allowed or --pattern, because the page would not obey "
@@ -220,11 +216,7 @@ def _check_page(web: Path, allowed: Path | None, pattern: str | None, tflite_bat
 
 
 def _only_page(context: typer.Context, model: Path, web: Path | None) -> Path:
-    """Return the folder for the web page; a TFLite file can be exported only as a web page.
-
-    Raises:
-        InputError: if the folder is not given, or an option of another export is given.
-    """
+    """Return the folder for the web page; a TFLite file can be exported only as a web page."""
     given = [
         parameter.opts[0]
         for parameter in context.command.params

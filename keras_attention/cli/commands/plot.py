@@ -91,12 +91,7 @@ def plot(
 def _plotted_lines(
     text: str | None, file: str | None, picture: Path | None, page: Path | None, nbest: int | None
 ) -> list[str]:
-    """Return the texts to plot: one text, or the lines of a file for a page.
-
-    Raises:
-        InputError: if a text and a file are both given or both missing, if an option of pages is
-            given without a page, or if a text or file cannot be read.
-    """
+    """Return the texts to plot: one text, or the lines of a file for a page."""
     if text is not None and file is not None:
         raise InputError(f"plot requires a TEXT or --file LINES. Received: both, --file {file}.")
     for name, value in {"--file": file, "--nbest": nbest}.items():

@@ -27,24 +27,8 @@ from keras_attention.translation.folders.model_paths import check_model_path, fi
 class TranslationJob:
     """Everything that determines the output of `translate` for a line.
 
-    Attributes:
-        model: the model: a folder, a checkpoint, an export, or its name on a server.
-        others: further models of an ensemble with it.
-        search: `prefix` and fields of `SearchOptions`, which override the model's settings.
-        batch_size: lines searched together, or sent to a server in a request.
-        whole_vocabulary: whether to ignore the model's short list.
-        features: values of source features by name.
-        max_tokens: largest number of tokens of a text; None for the translator's limit.
-        replace_unknown: whether source words replace `<unk>`.
-        nbest: see `Columns`.
-        scores: whether to print log-probabilities.
-        alignments: whether to print links.
-        threshold: smallest weight of a link; None to link only the largest weight of each token.
-        words: whether links are between words.
-        as_json: whether to print JSON.
-        min_confidence: see `find_minimum`.
-        server: the address of a server that translates; None to translate here.
-        deadline: time limit of a request to the server, in seconds.
+    The fields have the names of the parameters of the command, whose help explains them; `search`
+    also has the prefix and the limits on outputs.
     """
 
     model: Path
@@ -66,11 +50,7 @@ class TranslationJob:
     deadline: float = 30.0
 
     def columns(self) -> Columns:
-        """Return the columns to print.
-
-        Raises:
-            InputError: if an option is invalid, or requires another one.
-        """
+        """Return the columns to print."""
         minimum = find_minimum(
             self.min_confidence,
             self.model,
@@ -85,11 +65,7 @@ class TranslationJob:
         )
 
     def open(self) -> NumberedTranslate:
-        """Load the model, or connect to the server.
-
-        Raises:
-            InputError: if there is no such model, or it does not support an option.
-        """
+        """Load the model, or connect to the server."""
         if self.server is not None:
             return self._open_server(self.server)
         return open_numbered(
@@ -141,11 +117,7 @@ class TranslationJob:
         return lines_at_once(self.model, self.batch_size, sample=self.search.get("sample", False))
 
     def fingerprint(self) -> str:
-        """Return a digest of the models' files that determine the output, in hexadecimal.
-
-        Raises:
-            InputError: if there is no such model, or a file cannot be read.
-        """
+        """Return a digest of the models' files that determine the output, in hexadecimal."""
         digest = hashlib.sha256()
         for path in (self.model, *self.others):
             check_model_path(path)

@@ -70,16 +70,7 @@ class Tally:
 
     @classmethod
     def of_earlier(cls, values: Mapping[str, Any], lines: Iterator[Line], name: str) -> Tally:
-        """Return the tally of an earlier command, and skip the lines that it finished.
-
-        Args:
-            values: what `to_json` returned.
-            lines: the lines of the input.
-            name: the input's name in errors.
-
-        Raises:
-            InputError: if these are not the lines that the command had translated.
-        """
+        """Return the tally of an earlier command, and skip the lines that it finished."""
         found = cls()
         found.add(islice(lines, values["lines"]))
         if found.to_json()["sha256"] != values["sha256"]:
@@ -151,9 +142,6 @@ def open_output(
         path: the file; None for standard output.
         made_by: the model and the options, which a command that resumes the file must share.
         resume: whether to continue the file of an interrupted command, if there is one.
-
-    Raises:
-        InputError: if the file cannot be written, or was not made by the same model and options.
     """
     if path is None:
         yield Output()

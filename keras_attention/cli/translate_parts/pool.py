@@ -26,13 +26,7 @@ _AHEAD = 2
 
 
 class Worker(WorkerProcess):
-    """A process with its own copy of the model.
-
-    Args:
-        job: the model and the options.
-        environment: the environment variables of the process.
-        quiet: whether it logs no warnings.
-    """
+    """A process with its own copy of the model."""
 
     def __init__(
         self, job: TranslationJob, environment: Mapping[str, str], *, quiet: bool = False
@@ -42,21 +36,13 @@ class Worker(WorkerProcess):
         self._is_open = False
 
     def open(self) -> None:
-        """Wait until the model is loaded.
-
-        Raises:
-            InputError: if it cannot be loaded, or the process has ended.
-        """
+        """Wait until the model is loaded."""
         if not self._is_open and (error := self.receive()) is not None:
             raise error
         self._is_open = True
 
     def answer(self, batch: Batch, first: int) -> list[Answer]:
-        """Return the answers to a batch whose first text has the given number.
-
-        Raises:
-            InputError: if the process has ended, or cannot translate the batch.
-        """
+        """Return the answers to a batch whose first text has the given number."""
         self.open()
         return cast(list[Answer], self.ask((batch, first)))
 
@@ -70,18 +56,7 @@ class _Pending(NamedTuple):
 
 @contextmanager
 def open_translators(job: TranslationJob, count: int) -> Iterator[AnswerAll]:
-    """Start worker processes, and end them after the block.
-
-    Args:
-        job: the model and the options.
-        count: number of processes, which share the cores.
-
-    Yields:
-        A function that answers batches in their order.
-
-    Raises:
-        InputError: if the model cannot be loaded.
-    """
+    """Start worker processes that translate, and end them after the block."""
     environment = child_environment(os.environ, count)
     with open_pool(lambda number: Worker(job, environment, quiet=number > 0), count) as pool:
         pool.workers[0].open()
@@ -100,13 +75,7 @@ class _Answers:
     def answer_all(
         self, batches: Iterator[Batch], first: int
     ) -> Iterator[tuple[Batch, list[Answer]]]:
-        """Yield each batch with its answers.
-
-        Args:
-            batches: the batches; a separate thread reads them, so that answers do not wait for
-                input.
-            first: the number of the first text.
-        """
+        """Yield each batch with its answers; a separate thread reads the input."""
         threading.Thread(target=self._read, args=(batches, first), daemon=True).start()
         while (item := self._pending.get()) is not None:
             if isinstance(item, Exception):

@@ -28,19 +28,8 @@ def open_server(
 ) -> Translate:
     """Return the translator of a model on a server.
 
-    Args:
-        server: `host:port`, or a URL.
-        model: the model's name on the server, or a path that ends in the name; a number after the
-            name is the version.
-        search: search options, which override the model's settings.
-        nbest: number of hypotheses to return.
-        batch_size: lines in a request.
-        alignments: whether to request alignments.
-        deadline: time limit for a request, in seconds.
-        refused: options that the user gave and that require the model's folder.
-
-    Raises:
-        InputError: if the address is invalid, or an option requires the model's folder.
+    `model` is its name there, or a path that ends in the name; a number after the name is the
+    version. `refused` lists options that the user gave and that require the model's folder.
     """
     served = [known.key for known in ServedOptions.settings()]
     refused = [*refused, *(option_of(name) for name in search if name not in served)]

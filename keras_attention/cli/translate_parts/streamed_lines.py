@@ -10,8 +10,7 @@ from typing import Any
 
 from keras_attention.cli.imports import lean_imports
 from keras_attention.cli.lines import InputLines, Line, OnError
-from keras_attention.cli.output_limit import named_lines
-from keras_attention.cli.runtimes import is_export
+from keras_attention.cli.runtimes import is_export, load_local
 from keras_attention.cli.search_options import option_of
 from keras_attention.cli.translate_parts.outputs import Tally
 from keras_attention.cli.translate_parts.translated_lines import Problems
@@ -25,14 +24,7 @@ StreamText = Callable[[str], Iterator[StreamedToken]]
 
 
 def check_combined(**options: object) -> None:
-    """Check that no option is given that `--stream` does not support.
-
-    Args:
-        **options: the values by the names of their parameters; false for options not given.
-
-    Raises:
-        InputError: if one is given.
-    """
+    """Check that no option is given that `--stream` does not support."""
     for name, value in options.items():
         if value:
             option = option_of(name)
@@ -51,19 +43,7 @@ def open_stream(
     max_tokens: int | None,
     features: Mapping[str, str],
 ) -> StreamText:
-    """Return the function that streams the tokens of a text, from a model or an export.
-
-    Args:
-        path: the folder or file.
-        search: `prefix` and fields of `SearchOptions`, which override the model's settings.
-        others: further models of an ensemble with this one.
-        whole_vocabulary: whether to ignore the model's short list.
-        max_tokens: largest number of tokens of a text. Default: the translator's limit.
-        features: values of source features by name, for texts that do not carry them.
-
-    Raises:
-        InputError: if there is no translator, or it does not support an option.
-    """
+    """Return the function that streams the tokens of a text; see `open_numbered`."""
     check_streamed(**{name: search[name] for name in ("beam_width", "sample") if name in search})
     for each in (path, *others):
         check_model_path(each)
@@ -80,17 +60,11 @@ def open_stream(
                 f"the model's folder. Received: {option_of(refused[0])}."
             )
         return _open_export(path, features)
-    with lean_imports():
-        from keras_attention.translation.translator import Translator
-
-    translator = Translator.load_ensemble([path, *others])
-    if whole_vocabulary:
-        translator.short_list = None
-    if max_tokens is not None:
-        translator.max_tokens = max_tokens
-    with named_lines(search):
-        translator.stream([], features=features, **search)  # checks the options
-    return partial(translator.stream, features=features, **search)
+    search = {**search, "features": features}
+    translator = load_local(
+        [path, *others], search, whole_vocabulary=whole_vocabulary, max_tokens=max_tokens
+    )
+    return partial(translator.stream, **search)
 
 
 def _open_export(path: Path, features: Mapping[str, str]) -> StreamText:
@@ -111,11 +85,6 @@ def _open_export(path: Path, features: Mapping[str, str]) -> StreamText:
 
 def run_stream(stream: StreamText, file: str, on_error: OnError) -> None:
     """Translate the lines of a file as they arrive, and print each output while it is searched.
-
-    Args:
-        stream: the function that streams the tokens of a text.
-        file: the file, or `-` for standard input.
-        on_error: what to do with a line that cannot be used.
 
     Raises:
         InputError: if the file cannot be read, the model cannot stream or, with `OnError.STOP`, a

@@ -39,10 +39,6 @@ class Columns:
         """Yield a line for each hypothesis, with tabs between the columns.
 
         If no hypothesis has a finite score, yield one line with an empty output.
-
-        Args:
-            translation: The translation.
-            number: The number of its source, counted from 0.
         """
         if self.as_json:
             yield json.dumps(self._json(translation), ensure_ascii=False)
@@ -87,9 +83,6 @@ def link_finder(
         alignments: Whether to print links.
         threshold: See `hard_links`.
         words: Whether links are between words instead of tokens.
-
-    Raises:
-        InputError: If an option is out of range, or requires another one.
     """
     check_threshold(threshold, "--threshold")
     if not alignments:

@@ -80,14 +80,7 @@ def normalize(texts: Tensor, form: str = "nfc") -> Tensor:
 
 
 def lower_points(texts: Tensor) -> Tensor:
-    """Lower-case each code point separately, as `normalization.lower_points` does.
-
-    Args:
-        texts: UTF-8 strings [B].
-
-    Returns:
-        Strings [B].
-    """
+    """Lower-case each code point of texts `[B]`, as `normalization.lower_points` does."""
     # tf.strings.lower treats a final capital sigma differently, and has another version of Unicode.
     return _map_active(
         texts, inert_to_lower_case(), lambda codes, rows: _expand(codes, rows, lower_case())
@@ -95,14 +88,7 @@ def lower_points(texts: Tensor) -> Tensor:
 
 
 def strip(texts: Tensor) -> Tensor:
-    """Remove the characters in `EDGES` at both ends of each text.
-
-    Args:
-        texts: UTF-8 strings [B].
-
-    Returns:
-        Strings [B].
-    """
+    """Remove the characters in `EDGES` at both ends of each text of `[B]`."""
     return tf.strings.regex_replace(texts, f"^[{EDGES}]+|[{EDGES}]+$", "")
 
 

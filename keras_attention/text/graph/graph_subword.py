@@ -42,9 +42,6 @@ class GraphSubwordTokenizer(GraphTokenizer):
     """A `SubwordTokenizer` in a graph, with the same tokens and ids for every text.
 
     `encode` and `tokens` raise an `InputError` if the package tensorflow-text is not installed.
-
-    Args:
-        tokenizer: The tokenizer in Python.
     """
 
     kinds = (SubwordTokenizer.name,)

@@ -31,9 +31,6 @@ _CUTTERS: dict[str, Callable[[Tensor], Tensor]] = {
 class GraphTokenizer(tf.Module):  # type: ignore[misc]
     """A tokenizer in a graph that returns the same tokens and ids as the tokenizer in Python.
 
-    Args:
-        tokenizer: The tokenizer in Python, a `CharacterTokenizer` or a `WordTokenizer`.
-
     Raises:
         ValueError: If the tokenizer is of another kind.
 

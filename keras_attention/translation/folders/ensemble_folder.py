@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
-from keras_attention.files.schema import JsonFile, dictionary_of, integer, nullable
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.schema import JsonFile, dictionary_of, format_json, integer, nullable
+from keras_attention.files.text_files import write_file
 from keras_attention.translation.file_names import MODEL_FILE
 
 ENSEMBLE_FILE = "ensemble.json"
@@ -70,9 +69,6 @@ def model_files(path: Path) -> list[Path]:
 
     The files may be missing.
 
-    Args:
-        path: the folder of a model or of an ensemble, or a `.keras` file.
-
     Raises:
         InputError: if the file that lists the members is damaged, or a member's folder is missing.
     """
@@ -88,6 +84,5 @@ def write_members(folder: Path, members: Mapping[str, int | None]) -> None:
         folder: the ensemble's folder, which must exist.
         members: the seed of each member or None, by the name of its folder.
     """
-    values = {"format": _FORMAT, "members": dict(members)}
-    with write_atomically(folder / ENSEMBLE_FILE) as temporary_path:
-        temporary_path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    content = format_json({"format": _FORMAT, "members": dict(members)})
+    write_file(folder / ENSEMBLE_FILE, content)

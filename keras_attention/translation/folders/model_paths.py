@@ -34,14 +34,13 @@ def find_parts(path: Path) -> tuple[Path, Path]:
     )
 
 
-def check_model_path(path: Path) -> None:
-    """Check that there is a file or folder, and that it is not a folder of several models.
+def is_export(path: Path) -> bool:
+    """Return whether a path is a TFLite file or a SavedModel's version folder."""
+    return path.suffix == ".tflite" or (path / "saved_model.pb").is_file()
 
-    Raises:
-        InputError: if the path does not exist; the message suggests the model next to it with the
-            most similar name. Also if the folder only contains other models, or is inside the
-            folder of a model.
-    """
+
+def check_model_path(path: Path) -> None:
+    """Check that there is a file or folder, and that it is not a folder of several models."""
     if not path.exists():
         kind = "no such file" if path.suffix in (".keras", ".tflite") else "no such folder"
         raise InputError(f"{path}: {kind}; expected a trained model{_nearest(path)}.")

@@ -11,7 +11,7 @@ from typing import Any
 from keras_attention._version import __version__
 from keras_attention.distribution import DISTRIBUTION, install_command
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.text_files import write_file
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.codec import CODEC_FILES, TextCodec
 from keras_attention.translation.file_names import (
@@ -137,8 +137,7 @@ def write_card(
         tags: further entries for the card's header, such as `license` and `language`.
     """
     text = "\n".join([*_header(tags), *_body(folder.resolve().name, model, codec, metrics), ""])
-    with write_atomically(folder / CARD_FILE) as temporary_path:
-        temporary_path.write_text(text, encoding="utf-8")
+    write_file(folder / CARD_FILE, text.encode())
 
 
 def _header(tags: Mapping[str, str]) -> list[str]:

@@ -56,16 +56,14 @@ def test_a_threshold_out_of_range_is_rejected(threshold):
 
 
 def test_links_are_written_in_the_order_of_the_target():
-    sure, possible = links("2-0 0-2 1-1"), links("3-1 0-3")
-    assert format_links(sure, possible) == "2-0 1-1 3p1 0-2 0p3"
+    assert format_links(links("2-0 0-2 3-1 1-1")) == "2-0 1-1 3-1 0-2"
 
 
-def test_a_line_that_was_written_can_be_parsed():
+def test_sure_and_possible_links_are_parsed():
     gold = parse_links(" 10-2 3?0\t0p0 3-1 ")
     assert gold.sure == {(10, 2), (3, 1)}
     assert gold.possible == {(10, 2), (3, 1), (3, 0), (0, 0)}
-    assert format_links(gold.sure, gold.possible) == "0p0 3p0 3-1 10-2"
-    assert parse_links(format_links(gold.sure, gold.possible)) == gold
+    assert parse_links(format_links(gold.sure)).sure == gold.sure
     assert parse_links("") == GoldAlignment(frozenset(), frozenset())
     assert parse_links("1-1 1p1").sure == {(1, 1)}
 

@@ -11,7 +11,6 @@ from keras_attention.cli.lines import (
     check_output,
     checked_text,
     open_lines,
-    open_lines_or_errors,
 )
 from keras_attention.errors import InputError
 
@@ -101,14 +100,14 @@ def test_an_argument_must_be_utf8():
 def test_a_line_that_is_not_utf8_does_not_end_the_file(tmp_path):
     path = os.fspath(tmp_path / "lines.txt")
     (tmp_path / "lines.txt").write_bytes("\ufeffa\r\n".encode() + b"\xff\nb\n\xe9")
-    first, second, third, fourth = open_lines_or_errors(path)
+    first, second, third, fourth = InputLines(path)
     assert (first, third) == ("a", "b")
     assert str(second).startswith(f"{path}, line 2: expected UTF-8 text. Received: byte 0xff")
     assert str(fourth).startswith(f"{path}, line 4: expected UTF-8 text. Received: byte 0xe9")
-    batches = list(available_batches(open_lines_or_errors(path), 3))
+    batches = list(available_batches(InputLines(path), 3))
     assert [number for batch in batches for number in batch.numbers] == [0, 1, 2, 3]
     with pytest.raises(InputError, match="none.txt: expected a file that can be read"):
-        list(available_batches(open_lines_or_errors(os.fspath(tmp_path / "none.txt")), 3))
+        list(available_batches(InputLines(os.fspath(tmp_path / "none.txt")), 3))
 
 
 def test_an_output_must_not_be_a_file_that_a_pattern_matches(tmp_path):

@@ -130,16 +130,7 @@ class Analysis:
 
 
 def analyse(evaluation: Evaluation, question: Question, frequencies: Frequencies) -> Analysis:
-    """Analyse the errors of a model.
-
-    Args:
-        evaluation: the outputs for at least one pair, with their translations.
-        question: the settings of the report.
-        frequencies: how often source tokens occur in the training pairs.
-
-    Raises:
-        InputError: if there is no such metric or tokenizer.
-    """
+    """Analyse the errors of a model."""
     metrics, options = list(dict.fromkeys([*question.metrics, EXACT])), question.options
     if options.get("lowercase"):
         evaluation = evaluation.in_form(str.lower)

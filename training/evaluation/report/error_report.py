@@ -40,12 +40,6 @@ def write_error_report(
     It is one HTML file without scripts, and its security policy forbids all network access. It
     lists a limited number of confusions and sentences, so that its size does not depend on the
     number of pairs.
-
-    Args:
-        analysis: the analysis.
-        path: the file to write.
-        title: the title of the page.
-        about: further facts for its head, such as the command and the date.
     """
     style = page_style(__file__)
     facts = "".join(

@@ -56,10 +56,7 @@ def shown(text: str, most: int = MOST_CHARACTERS) -> str:
 def marked(steps: Iterable[Step], form: TokenForm, *, written: bool) -> str:
     """Return the escaped text of an output or its reference, with the tokens that differ marked.
 
-    Args:
-        steps: the alignment of the output with the reference.
-        form: how tokens are written.
-        written: whether to return the output instead of the reference.
+    `written` selects the output.
 
     Example:
         >>> steps = [Step("a", "a"), Step("b", "c"), Step(None, "d")]

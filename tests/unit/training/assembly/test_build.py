@@ -19,7 +19,6 @@ from keras_attention.attention.registry import MECHANISMS
 from keras_attention.attention.scaled_dot_product_attention import ScaledDotProductAttention
 from keras_attention.ops.mappings import MAPPINGS
 from keras_attention.training.assembly.build import build_codec, build_model, make_fit_variables
-from keras_attention.training.recipe.mechanisms import build_attention
 from keras_attention.training.recipe.recipe import SETTINGS, load_recipe
 from keras_attention.training.recipe.sections import ModelConfig
 from keras_attention.translation.model_files import load_model
@@ -171,7 +170,7 @@ def test_bfloat16_keeps_weights_in_32_bits():
     ],
 )
 def test_the_mechanism_is_the_one_that_a_recipe_names(config, kind, expected):
-    mechanism = build_attention(config, 20, "mixed_bfloat16")
+    mechanism = config.build_attention(20, "mixed_bfloat16")
     assert mechanism.compute_dtype == "bfloat16"
     assert type(mechanism) is kind
     found = mechanism.get_config()
@@ -190,7 +189,7 @@ def test_the_mechanism_is_the_one_that_a_recipe_names(config, kind, expected):
     ],
 )
 def test_content_is_the_papers_score_or_the_one_that_the_recipe_names(attention, content, kind):
-    built = build_attention(ModelConfig(attention=attention, content=content), 20).content
+    built = ModelConfig(attention=attention, content=content).build_attention(20).content
     assert type(built) is kind
     assert getattr(built, "normalize", attention in ("monotonic",)) == (attention == "monotonic")
 
@@ -234,7 +233,7 @@ def test_copying_always_replaces_unknown_tokens(settings, replaces):
 
 def test_the_content_of_a_mechanism_has_the_recipes_mapping():
     config = ModelConfig(attention="local-m", mapping="sparsemax", score="location")
-    content = build_attention(config, 20).content
+    content = config.build_attention(20).content
     assert (content.mapping, content.max_source_length) == ("sparsemax", 20)
 
 
@@ -246,7 +245,7 @@ def test_every_mechanism_makes_a_model(attention, placement):
 
 
 def test_a_model_without_attention_ignores_the_settings_of_attention():
-    assert build_attention(ModelConfig(attention="none", score="location"), 20) is None
+    assert ModelConfig(attention="none", score="location").build_attention(20) is None
     model, _ = make("attention=none", "input_feeding=true", "placement=after")
     assert model.settings.input_feeding is False
 
@@ -260,7 +259,7 @@ def test_model_settings_that_contradict_each_other_are_an_error():
 @pytest.mark.parametrize("content", ["paper", "bahdanau", "luong"])
 def test_scores_by_location_is_true_only_for_mechanisms_with_a_location_score(attention, content):
     config = ModelConfig(attention=attention, content=content, score="location")
-    built = build_attention(config, 20)
+    built = config.build_attention(20)
     scores = [built, getattr(built, "content", None)]
     reaches = [getattr(score, "max_source_length", None) for score in scores]
     assert config.scores_by_location == (20 in reaches)

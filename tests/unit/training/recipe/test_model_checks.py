@@ -9,7 +9,6 @@ from keras_attention.errors import InputError
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.training.assembly.build import _build_untrained, build_codec
 from keras_attention.training.compare.variants import expand_grid
-from keras_attention.training.recipe.mechanisms import build_attention
 from keras_attention.training.recipe.recipe import load_recipe
 from keras_attention.training.recipe.sections import ModelConfig
 
@@ -44,7 +43,7 @@ def without_names(config):
 
 
 def mechanism(**settings):
-    built = build_attention(ModelConfig(**SMALL, **settings), 20)
+    built = ModelConfig(**SMALL, **settings).build_attention(20)
     return built and without_names(built.get_config())
 
 

@@ -9,9 +9,9 @@ from keras_attention.training.data.pairs import split_pairs
 from keras_attention.training.recipe.recipe import load_recipe
 from keras_attention.training.run.fingerprints import Fingerprint
 from keras_attention.training.run.origin import Origin
+from keras_attention.training.run.resumed_pairs import read_training_pairs
 from keras_attention.training.run.run_data import RunData
 from keras_attention.training.run.run_folder import RunFolder
-from keras_attention.training.run.training_pairs import read_training_pairs
 from keras_attention.translation.folders.ensemble_folder import write_members
 
 REPLAYED = [("old source", "old target")]
