@@ -186,7 +186,7 @@ class SourceFeatures:
 
 
 def add_features(texts: Iterable[str], features: Mapping[str, str]) -> Any:
-    """Write source features before texts that do not carry them yet.
+    """Add source features, as tags, to texts that do not have them yet.
 
     Args:
         texts: the texts. A text that already has a tag of a feature keeps its own value. Items that
