@@ -33,11 +33,13 @@ class ExternalMemoryAttention(AttentionMechanism):
     - a circular shift over the real slots, `w_s = sum_j s_j w_g(i - j)` (8);
     - sharper weights, `w = w_s^gamma / sum w_s^gamma` (9).
 
-    Writing erases and adds, `M_i = M_i (1 - w_i e) + w_i a` (3 and 4). The context is what the
-    read head reads, `sum_i w_i M_i` (2). The alignment is the weights of the read head. Both heads
-    start at the last slot, which precedes the first slot in the circle. A model that learns to
-    shift its heads can generalise beyond the lengths of its training data. Use it with the
-    placement `"before"`, where the LSTM is the paper's controller.
+    Writing erases old values and adds new ones, `M_i = M_i (1 - w_i e) + w_i a` (3 and 4). The
+    context is what the read head reads, `sum_i w_i M_i` (2). The alignment is the weights of the
+    read head. Both heads start at the last slot. The circular shift moves them from there to the
+    first slot.
+
+    A model that learns to shift its heads can generalise to longer sources than those of training.
+    Use the layer with the placement `"before"`: the LSTM is then the controller of the paper.
 
     Args:
         width: width of a slot, a positive integer.

@@ -24,9 +24,9 @@ class LuongAttention(AttentionMechanism):
     - `"dot"`: `h . k`; query and memory must have the same width.
     - `"general"`: `h . (W k)`.
     - `"concat"`: `v . tanh(W [h; k])`.
-    - `"location"`: row `s` of `W h`, which depends only on the query. Padding is skipped when `s`
-      is counted. `W` has `max_source_length` rows. A shorter source uses the first rows, and later
-      tokens of a longer source get a weight of zero, as in the paper.
+    - `"location"`: row `s` of `W h`, which depends only on the query. `s` counts real tokens, not
+      padding. `W` has `max_source_length` rows. A shorter source uses the first rows. In a longer
+      source, the tokens beyond these rows get a weight of zero, as in the paper.
 
     Args:
         score: the score, one of the above. Default `"general"`.

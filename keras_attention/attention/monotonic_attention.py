@@ -21,10 +21,10 @@ class MonotonicAttention(ContentAttention):
     starts at the first position.
 
     - In training, the weights are the probabilities of stopping at each position (equations 8 and
-      9): `alpha_s = p_s q_s` with `q_s = (1 - p_(s-1)) q_(s-1) + previous alpha_s`. They are
-      computed in `log2 S` rounds of products. Unlike the paper's formula, this needs no division,
-      so probabilities of 0 and 1 are exact. Noise on the energies makes the model learn energies
-      that are far from zero.
+      9): `alpha_s = p_s q_s` with `q_s = (1 - p_(s-1)) q_(s-1) + previous alpha_s`. The layer
+      computes them in `log2 S` rounds of products, without the division of the paper's formula, so
+      probabilities of 0 and 1 are exact. Noise on the energies teaches the model energies that are
+      far from zero.
     - In inference, a step stops at the first position with `p_s > 0.5` that is not before the
       previous stop (algorithm 1). If there is none, this step and all later ones have zero weights.
 

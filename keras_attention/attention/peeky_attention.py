@@ -12,11 +12,11 @@ from keras_attention.attention.base.attention_mechanism import AttentionMechanis
 class PeekyAttention(AttentionMechanism):
     """A fixed context from both ends of the memory: `[memory_first; memory_last]` at every step.
 
-    In a bidirectional encoder, the backward direction has read the whole source at the first real
-    token, and the forward direction at the last real token. With the placement `"before"` and
-    `deep_output`, this is the peeky sequence-to-sequence model: its fixed vector enters the LSTM
-    and the output layer at every step (after Cho et al. 2014, section 2.2). The model does not
-    align, so the alignment is zeros.
+    In a bidirectional encoder, each of these two states has read the whole source: the last state
+    in the forward direction, the first state in the backward direction. To get the peeky
+    sequence-to-sequence model (after Cho et al. 2014, section 2.2), use placement `"before"` and
+    `deep_output`. The vector then enters the LSTM and the output layer at every step. The model
+    does not align, so the alignment is zeros.
 
     Args:
         mapping: has no effect.

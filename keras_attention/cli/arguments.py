@@ -84,8 +84,9 @@ DataSettings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Set how the file of pairs is read, as in the section [data] of a recipe: "
-        "header=true, source_column=2, target_column=NAME or delimiter=';'; repeatable.",
+        help="Override a setting that says how to read the file of pairs, as in the section "
+        "[data] of a recipe: header=true, source_column=2, target_column=NAME or delimiter=';'; "
+        "repeatable.",
     ),
 ]
 Features = Annotated[
@@ -93,9 +94,9 @@ Features = Annotated[
     typer.Option(
         "--feature",
         metavar="NAME=VALUE",
-        help="Source feature of all texts, such as language=kor, for a model that was trained with "
-        "data.source_features; repeatable. A text that begins with the feature, as in "
-        "'<language=fre> chat', keeps its own value.",
+        help="Value of a source feature for all texts, such as language=kor, if the model was "
+        "trained with data.source_features; repeatable. A text with its own tag, as in "
+        "'<language=fre> chat', keeps its value.",
     ),
 ]
 TargetFile = Annotated[
@@ -108,16 +109,17 @@ ReplaceUnknown = Annotated[
     bool,
     typer.Option(
         "--replace-unknown",
-        help="Replace each `<unk>` in the output by the source word it is aligned to. The model's "
-        "setting decoding.replace_unknown also turns this on.",
+        help="Replace each `<unk>` in the output by the source word that it is aligned to. A "
+        "model can also turn this on, with its setting decoding.replace_unknown.",
     ),
 ]
 Threshold = Annotated[
     float | None,
     typer.Option(
         metavar="P",
-        help="Link each target token to every source token whose weight is at least this, above 0 "
-        "and at most 1.  [default: link only the source token with the largest weight]",
+        help="Smallest weight of a link, above 0 and at most 1. Each target token is linked to "
+        "all source tokens with at least this weight.  [default: link only the source token with "
+        "the largest weight]",
         rich_help_panel="Output",
     ),
 ]
@@ -125,8 +127,8 @@ Words = Annotated[
     bool,
     typer.Option(
         "--words",
-        help="Print links between words instead of tokens. White space separates words. Two words "
-        "are linked if any of their tokens are.",
+        help="Print links between words instead of tokens. Words are separated by white space. "
+        "Two words are linked if any of their tokens are linked.",
         rich_help_panel="Output",
     ),
 ]
@@ -136,8 +138,8 @@ BatchSize = Annotated[
         min=1,
         max=LARGEST,
         metavar="N",
-        help="Largest number of lines in a batch; batches of long lines are smaller. The number "
-        "changes speed and memory, not the output.",
+        help="Largest number of lines in a batch. Batches of long lines are smaller. A larger "
+        "number is faster but needs more memory; the output stays the same.",
     ),
 ]
 MaxTokens = Annotated[
@@ -155,8 +157,8 @@ Server = Annotated[
     typer.Option(
         metavar="ADDRESS",
         help="Translate on a TensorFlow Serving server: host:port for gRPC, or http://host:port. "
-        "MODEL is then the model's name on the server, or a path that ends in the name; it may "
-        "end in /VERSION.",
+        "MODEL is then the name of the model on the server, or a path that ends in this name. To "
+        "choose a version, add /VERSION.",
         rich_help_panel="Server",
     ),
 ]
@@ -175,7 +177,7 @@ PageExamples = Annotated[
     typer.Option(
         "--example",
         metavar="TEXT",
-        help="Source that the web page offers; repeatable. The page opens with the first one.",
+        help="Example source on the web page; repeatable. The page opens with the first one.",
         rich_help_panel="Web page",
     ),
 ]
@@ -184,7 +186,7 @@ RuntimeFolder = Annotated[
     typer.Option(
         "--runtime",
         metavar="DIR",
-        help="Folder in which `npm install @litertjs/core` was run. The web page gets a copy of "
+        help="Folder in which you ran `npm install @litertjs/core`. The web page gets a copy of "
         "this runtime.  [default: the current folder]",
         rich_help_panel="Web page",
     ),
@@ -202,7 +204,8 @@ OtherModels = Annotated[
     typer.Option(
         "--with",
         metavar="MODEL",
-        help="Another model that searches together with the first one, as an ensemble; repeatable.",
+        help="Another model, which searches together with the first one as an ensemble; "
+        "repeatable.",
         rich_help_panel="Search",
     ),
 ]
@@ -210,7 +213,8 @@ WholeVocabulary = Annotated[
     bool,
     typer.Option(
         "--whole-vocabulary",
-        help="Consider all target tokens, even if the model has a short list. Ensembles always do.",
+        help="Score all target tokens, even if the model has a short list. An ensemble always "
+        "scores all.",
         rich_help_panel="Search",
     ),
 ]
@@ -218,8 +222,8 @@ Allowed = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Text file with one allowed output per line; every output is one of them. Empty lines "
-        "are ignored.",
+        help="Text file with the allowed outputs, one per line. Search then returns only these "
+        "outputs. Empty lines are ignored.",
         rich_help_panel="Search",
     ),
 ]
@@ -227,8 +231,8 @@ OutputPattern = Annotated[
     str | None,
     typer.Option(
         metavar="REGEX",
-        help="Regular expression, in the syntax of Python, that every whole output must match, "
-        "such as '[0-9]{4}-[0-9]{2}'.",
+        help="Regular expression that each whole output must match, such as '[0-9]{4}-[0-9]{2}', "
+        "in the syntax of Python.",
         rich_help_panel="Search",
     ),
 ]
@@ -237,10 +241,10 @@ Glossary = Annotated[
     typer.Option(
         "--terms",
         metavar="FILE",
-        help="Glossary with a source term, a tab and a target term per line. If a line contains "
-        "the source term, its output contains the target term. Further tabs separate further forms "
-        "of the target term, of which the output contains one. A term that ends with * may be the "
-        "beginning of a longer word. Requires a beam of at least 2.",
+        help="Glossary with a source term, a tab and a target term per line. If a text contains "
+        "the source term, its output contains the target term. A line can have several forms of "
+        "the target term, separated by tabs; the output then contains one of them. A term that "
+        "ends with * also matches longer words. Requires --beam 2 or more.",
         rich_help_panel="Search",
     ),
 ]

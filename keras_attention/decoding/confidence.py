@@ -55,16 +55,16 @@ class Confidence:
 
         confidence = exp(min(s / n, -1e-6) / temperature)
 
-    With a temperature of 1 it is the geometric mean of the probabilities of the tokens. `evaluate`
+    With a temperature of 1, it is the geometric mean of the probabilities of the tokens. `evaluate`
     chooses the temperature so that the confidence estimates the probability that the whole output
-    is right. A temperature below 1 lowers all confidences, and one above 1 raises them. This is
-    temperature scaling of the chosen output's log-probabilities: unlike temperature scaling of the
-    logits, it needs only the score and the tokens, which every runtime returns.
+    is right. A temperature below 1 lowers all confidences, and a temperature above 1 raises them.
+    The temperature scales the log-probabilities of the output and not the logits, because every
+    runtime returns the score and the tokens.
 
     Attributes:
         temperature: the temperature, from 0.02 to 50.
-        threshold: the smallest confidence that is accepted, in [0, 1]; None if it is not known.
-        accuracy: the share of right outputs, in [0, 1], that `threshold` was chosen for, or None.
+        threshold: the smallest confidence of an accepted output, in [0, 1]; None if not known.
+        accuracy: the share of right outputs, in [0, 1], for which `threshold` was chosen, or None.
         pairs: the number of pairs on which temperature and threshold were measured, or 0.
 
     Raises:

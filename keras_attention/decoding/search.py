@@ -51,12 +51,13 @@ def search(
         points: for sampling, numbers from `draw_points`, as a `Translator` passes them. If None,
             the draws depend on the seed and on the batch size.
         automaton: the automaton that accepts the allowed outputs, from `make_trie` or
-            `make_automaton`. Every output is one of them, complete within `max_length`. If none of
-            them begins with the prefix, there is no hypothesis. None allows all outputs.
-        terms: the terms that the outputs of each source must contain, from `make_term_automaton`,
-            which also returns their `automaton`; pass both. They require beam search without
-            groups. A source may get fewer than `beam_width` hypotheses, because its search ends
-            when no other one can outrank the best.
+            `make_automaton`. Search returns only complete allowed outputs of at most `max_length`
+            tokens. If no allowed output begins with the prefix, there is no hypothesis. None
+            allows all outputs.
+        terms: the terms that the outputs of each source must contain, from `make_term_automaton`.
+            That function also returns their `automaton`; pass both. Terms require beam search
+            without groups. The search of a source ends when no other hypothesis can outrank the
+            best one, so there may be fewer than `beam_width` hypotheses.
         **overrides: fields of `SearchOptions` that replace the fields of `options`.
 
     Returns:

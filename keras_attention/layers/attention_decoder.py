@@ -16,9 +16,9 @@ from keras_attention.settings.arguments import checked_rate
 class AttentionDecoder(Configured, keras.layers.Layer):
     """A `DecoderCell` over all target steps, with teacher forcing (Williams and Zipser 1989).
 
-    If the recurrent layers do not depend on the attention (placement `"after"` without input
-    feeding, or no attention), they run over the whole target as Keras layers, and all queries
-    attend at once. Otherwise the cell runs in a loop over the steps. Both ways return the same
+    With placement `"after"` and no input feeding, or without attention, the recurrent layers do not
+    depend on the attention. They then run over the whole target as Keras layers, and all queries
+    attend at once. Otherwise the cell runs in a loop over the steps. Both ways give the same
     results as single steps of the cell.
 
     Args:

@@ -47,36 +47,38 @@ class Seq2Seq(TextModel):
     network one token at a time, with `encode` and `step`.
 
     Ids of 0 are padding, after the tokens or before them. On a GPU, Keras uses cuDNN's LSTM if
-    `layer_norm` and `recurrent_dropout` are off. cuDNN does not support padding before a source.
-    `target_out` must be padding wherever `target_in` is.
+    `layer_norm` and `recurrent_dropout` are off; cuDNN does not support padding before a source.
+    Wherever `target_in` is padding, `target_out` must be padding too.
 
-    A call returns the logits that the loss maps to probabilities. Each `output_mapping` has its own
-    loss: `MaskedCrossentropy` for "softmax", and `MaskedFenchelYoung` with the same mapping for a
-    sparse mapping. `step` and `teacher_forced`, which searches and exports use, return logits whose
-    softmax is the model's distribution. With a sparse mapping these are log-probabilities, from
-    -600 to -300 for a token whose probability is 0.
+    The logits depend on the `output_mapping`:
+
+    - "softmax": train with `MaskedCrossentropy`.
+    - "sparsemax" or "entmax15": train with `MaskedFenchelYoung` and the same mapping. A call
+      returns the logits for this loss. `step` and `teacher_forced`, which searches and exports
+      use, return log-probabilities instead. For a token of probability 0, these are from -600 to
+      -300.
 
     With `r_drop` (Liang et al. 2021), each training step passes its batch through the model twice,
     with different dropout masks. The loss is the mean of both cross-entropies plus `r_drop` times
-    `consistency_loss`, which is half the sum of the divergences of each pass from the other. The
-    paper adds the two cross-entropies instead, so its weight for this term is twice `r_drop`.
+    `consistency_loss`, which is half the sum of the two divergences between the passes. The paper
+    adds the cross-entropies instead, so a weight from the paper is twice `r_drop`.
 
-    With `copying` the logits are log-probabilities, and `copy_output.set_targets` must set the
-    target id of each source id; see `CopyOutput`. A `preprocessor` does so.
+    With `copying`, the logits are log-probabilities. Set the target id of each source id with
+    `copy_output.set_targets`; see `CopyOutput`. A model with a `preprocessor` does this itself.
 
     Args:
         attention: an `AttentionMechanism`, or `None` for a model without attention.
         source_shape: shape of the features of one source, such as `(None, 13)` for any number of
-            steps of 13 numbers. A step of zeros is padding. Features with more axes, such as
+            steps of 13 numbers. A step with only zeros is padding. Features with more axes, such as
             images `(28, 28, 1)`, have no padding and need a custom encoder. With a shape of one
-            axis, the encoder receives ids that are not embedded. Default `None`: the source is
+            axis, a custom encoder receives ids without embedding. Default `None`: the source is
             ids, which are embedded.
-        source_features: the number of ids of each source feature, such as the language. Its
-            embedding is joined to the embedding of every token; see `FeatureEmbedding`. Each source
-            then begins with the ids of its features, which are not part of the memory. Default
-            `()`.
-        preprocessor: a `TextPreprocessor`, with which `fit` and `generate` also accept texts, and
-            which `export` requires. It is saved with the model. Default `None`.
+        source_features: for each source feature, such as the language, the number of its ids. The
+            encoder reads their embeddings together with the embedding of every token; see
+            `FeatureEmbedding`. Each source must begin with the ids of its features, which are not
+            part of the memory. Default `()`.
+        preprocessor: a `TextPreprocessor`. With it, `fit` and `generate` also accept texts, and
+            `export` works. It is saved with the model. Default `None`.
         {settings}
         **options: `name`, `dtype` and `trainable` of `keras.Model`.
 
@@ -86,10 +88,10 @@ class Seq2Seq(TextModel):
 
     Call arguments:
         inputs: `(source, target_in)`, integer tensors `[B, S]` and `[B, T]`, or features
-            `[B, *source_shape]` as the source. With F `source_features` the source is `[B, F + S]`.
-            With `copying`, the `pointers` of `CopyOutput` `[B, T, S]` may follow; they belong to
-            `target_out`. With `guided_alignment`, the guide `[B, T, S]` comes last; training
-            requires it.
+            `[B, *source_shape]` as the source. With F `source_features`, the source is
+            `[B, F + S]`. With `copying`, you can add the `pointers` `[B, T, S]` of `CopyOutput`,
+            which belong to `target_out`. With `guided_alignment`, add the guide `[B, T, S]` as the
+            last input; training requires it.
         training: whether dropout is active.
 
     Returns:

@@ -60,9 +60,9 @@ class MaskedCrossentropy(MaskedLoss):
     With label smoothing, the target distribution is `1 - label_smoothing` on the target token plus
     `label_smoothing / V` on every token (Szegedy et al. 2016, section 7).
 
-    Under a `tf.distribute` strategy, each replica's loss is the mean over its own tokens divided by
-    the number of replicas, as for Keras's own losses. `Seq2Seq` then weights each replica by its
-    number of tokens; in any other model all replicas have the same weight.
+    Under a `tf.distribute` strategy, the loss of each replica is the mean over its own tokens,
+    divided by the number of replicas, as for Keras's own losses. In a `Seq2Seq`, a replica with
+    more tokens gets a larger weight. In other models, all replicas have the same weight.
 
     Args:
         label_smoothing: probability spread over all tokens, in [0, 1). Default 0.

@@ -21,9 +21,9 @@ _SHOWN = 40
 class SourceFeatures:
     """The features of a model's sources, each with a vocabulary of its values.
 
-    A text carries its features as tags before the text, such as `<language=kor> 한국`, in any
-    order; one space after the tags is part of them. A model reads the ids of the values before the
-    ids of the text's tokens. The graph tokenizers apply the same regular expressions.
+    Features are written as tags before the text, in any order, and followed by a space:
+    `<language=kor> 한국`. In a row of ids, the ids of the values come before the ids of the tokens.
+    The graph tokenizers apply the same regular expressions.
 
     Args:
         values: the values of each feature, by the feature's name. A name consists of ASCII letters,
@@ -186,11 +186,11 @@ class SourceFeatures:
 
 
 def add_features(texts: Iterable[str], features: Mapping[str, str]) -> Any:
-    """Write source features before texts that do not carry them yet.
+    """Add source features, as tags, to texts that do not have them yet.
 
     Args:
-        texts: the texts. If a text already carries a feature, its own value is kept. Items that are
-            not strings are kept too, because a translator raises an error about them.
+        texts: the texts. A text that already has a tag of a feature keeps its own value. Items that
+            are not strings stay as they are, because a translator raises an error about them.
         features: the value of each feature for all texts, by the feature's name.
 
     Returns:

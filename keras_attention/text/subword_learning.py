@@ -49,10 +49,10 @@ def learn_subwords(
         size: Number of pieces, the four special tokens included.
         model_type: "unigram" (Kudo 2018, https://arxiv.org/abs/1804.10959) or "bpe" (Sennrich et
             al. 2016, https://arxiv.org/abs/1508.07909).
-        character_coverage: Share of the text's characters, from 0.98 to 1, that the pieces must
-            cover. The most frequent characters get a piece; the others are unknown.
-        min_count: Least number of occurrences of a character; rarer characters are unknown too.
-        seed: Seed of the sample that is drawn if there are more than a million sentences.
+        character_coverage: Share of the text, from 0.98 to 1, that consists of known characters.
+            The most frequent characters are known; the others are unknown.
+        min_count: Characters that occur less often are unknown too.
+        seed: Seed for drawing a sample if there are more than a million sentences.
 
     Raises:
         InputError: If the package sentencepiece is missing, if there is no text, or if no model of

@@ -35,9 +35,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class SubwordTokenizer(Tokenizer):
     """A tokenizer whose tokens are pieces of words, as a sentencepiece model cuts them.
 
-    White space of any kind and length counts as one space, and is removed at the ends. Characters
-    that the model does not contain become `<unk>`; a run of them is one token. `learn_subwords`
-    makes models.
+    Any white space counts as one space, and is removed at both ends. Characters that the model does
+    not contain become `<unk>`; several of them in a row become one `<unk>`. To train a model, use
+    `learn_subwords`.
 
     Args:
         model: A sentencepiece model, unigram or BPE, with the ids 0 to 3 for `<pad>`, `<s>`,

@@ -52,9 +52,9 @@ class Hypothesis:
 class Translation:
     """A source and its hypotheses, best first.
 
-    `text`, `score`, `tokens` and `alignment` are those of the best hypothesis. With a damaged
-    model, it can happen that no hypothesis has a finite score. Then `hypotheses` is empty, and
-    `best` has no text, no tokens and a score of minus infinity.
+    `text`, `score`, `tokens` and `alignment` are those of the best hypothesis. If the model is
+    damaged, there may be no hypothesis with a finite score. Then `hypotheses` is empty, and `best`
+    has no text, no tokens and a score of minus infinity.
 
     Attributes:
         source: the source text.

@@ -29,8 +29,9 @@ Pairs = tuple[tuple[Ids, Ids], Ids]
 class TextPreprocessor:
     """The tokenizers of a `Seq2Seq` and the search settings of its `generate`.
 
-    A model with a preprocessor is trained on texts, `model.fit(sources, targets)`, generates texts,
-    and is saved with its tokenizers. `Translator.from_model(model)` makes its translator.
+    You can train a model with a preprocessor on texts, `model.fit(sources, targets)`, and generate
+    texts with it. The tokenizers are saved with the model. `Translator.from_model(model)` makes a
+    translator from it.
 
     Args:
         source_tokenizer: the tokenizer of the sources, such as a `CharacterTokenizer`.

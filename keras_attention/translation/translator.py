@@ -81,10 +81,10 @@ RULES_KEPT = 8
 class Translator:
     """A trained model and its tokenizers.
 
-    Several threads may call a translator at the same time. With an integer seed they draw the same
-    samples as one thread; with a `SeedGenerator` the samples depend on the order of the threads. A
-    translator can be pickled for processes that `multiprocessing` spawns; forked processes cannot
-    use it.
+    Several threads can call a translator at the same time. With an integer seed, they draw the same
+    samples as one thread. With a `SeedGenerator`, the samples depend on the order of the threads.
+    To use a translator in other processes, let `multiprocessing` spawn them, and pass the
+    translator, which can be pickled. Forked processes cannot use it.
 
     Args:
         model: a `Seq2Seq`, or an `Ensemble` of several.
@@ -458,18 +458,18 @@ class Translator:
                 at a time and sorted by length, which is faster; sampling keeps the order of the
                 texts.
             prefix: a text that every output must begin with.
-            allowed: the texts that an output may be, in place of the translator's `output_rule`.
-                The target tokenizer cuts each of them, and the search considers only that
-                segmentation. Empty texts are ignored.
-            pattern: a regular expression of `re` that the whole output must match, in place of the
-                `output_rule`. The search considers every segmentation of a text. Back-references,
-                look-around, word boundaries, and possessive or atomic groups are not supported.
-            terms: a glossary, from each source term to the target term, or to a list of forms of
-                it. If a source contains the source term, its output contains the target term in one
-                of its forms, as the target tokenizer cuts it, at word borders. A term may end with
-                `*` if the word may continue. A list instead of a mapping contains target terms for
-                all outputs. Requires a `beam_width` of at least 2. A text may get fewer than
-                `beam_width` hypotheses.
+            allowed: the allowed outputs, instead of the translator's `output_rule`. Search
+                considers each text only in the tokens into which the target tokenizer splits it.
+                Empty texts are ignored.
+            pattern: a regular expression of `re` that the whole output must match, instead of the
+                `output_rule`. Search considers all ways to split a text into tokens. Not
+                supported: back-references, look-around, word boundaries, and possessive or atomic
+                groups.
+            terms: a mapping from each source term to its target term, or to a list of forms of the
+                target term. If a source contains the source term, its output contains one of the
+                forms, as whole words. A term that ends with `*` also matches longer words. Pass a
+                list instead of a mapping for terms that all outputs must contain. Requires a
+                `beam_width` of at least 2, and may return fewer hypotheses than that.
             batch_size: largest number of sources in a batch, a positive integer. Batches of long
                 sources are smaller, with at most 16,384 padded tokens. Batches with a large
                 `beam_width` are smaller too, with at most 134,217,728 logits in a step and as many
@@ -479,10 +479,10 @@ class Translator:
                 same samples as one call for the whole file.
             advance: called with the number of texts finished since its last call, after each
                 batch.
-            features: the value of each source feature, by name, for texts that do not carry it
-                themselves; see `add_features`.
-            **options: fields of `SearchOptions`, instead of the model's own settings. Samples are
-                the same for the same seed and texts, whatever the batch size and the thread.
+            features: the value of each source feature, by name, for texts without a tag of it; see
+                `add_features`.
+            **options: fields of `SearchOptions`, instead of the model's own settings. With the same
+                seed and texts you get the same samples, with any batch size and in any thread.
 
         Returns:
             For an iterable, an iterator of `Translation` objects; for a string, of `StreamedToken`
@@ -614,10 +614,10 @@ class Translator:
     ) -> list[PairScore]:
         """Score given targets by their log-probabilities.
 
-        If a search returned the target, ending with `</s>`, the score equals the score of that
-        search, except in three cases: the source is empty, so the output does not come from the
-        model; the search has a short list, so its probabilities sum to 1 over the short list; or
-        source tokens have replaced `<unk>`.
+        The score of a target that a search returned, with `</s>` at its end, equals the score of
+        that search. There are three exceptions: the source is empty, so the output does not come
+        from the model; the search has a short list, so its probabilities sum to 1 over the short
+        list; or source tokens have replaced `<unk>`.
 
         Args:
             sources: any iterable of strings.

@@ -35,10 +35,10 @@ def write_alignment_page(
 ) -> None:
     """Write an HTML page that shows which source tokens each target token attends to.
 
-    The page is one HTML file with a list of sentences that can be searched. Pointing at a token, or
-    focusing it with the keyboard, highlights the tokens it attends to, or the tokens that attend to
-    it, with their weights. The hypotheses of a source are shown side by side, each also with a
-    table of its weights. The page needs no network, and its security policy forbids all network
+    The page is one HTML file with a list of sentences, which you can search. If you point at a
+    token, or focus it with the keyboard, the page highlights the tokens that it attends to, or the
+    tokens that attend to it, with their weights. The hypotheses of a source are side by side, each
+    with a table of its weights. The page works offline, and its security policy forbids all network
     access. Invisible characters are shown as in `plot_alignment`.
 
     Args:

@@ -66,13 +66,14 @@ class DataConfig(Section):
     header: bool = setting(False, "the first row of a tsv or csv file holds the column names")
     source_column: str = setting(
         "",
-        "column of the sources: a number counted from 1, or a name from the header; empty: 1; for "
-        "jsonl and parquet the name of a field, such as en or translation.en; empty: source",
+        "tsv and csv: column of the sources, a number counted from 1 or a name in the header "
+        "(empty = 1). jsonl and parquet: field with the source, such as en or translation.en "
+        "(empty = source)",
         numbers=True,
     )
     target_column: str = setting(
         "",
-        "column or field of the targets, as for source_column; empty: 2, or target",
+        "column or field of the targets, as for source_column (empty = 2, or target)",
         numbers=True,
     )
     folder: str = setting(
@@ -80,33 +81,36 @@ class DataConfig(Section):
     )
     language: str = setting(
         "",
-        "code that replaces {language} in the paths of this section; with several codes, separated "
-        "by commas, the files of all of them are read",
+        "code that replaces {language} in the paths of this section, or several codes, separated "
+        "by commas, to read the files of each",
     )
     target_language: str = setting(
         "", "code or codes that replace {target_language} in these paths, as for language"
     )
     source_features: str = setting(
         "",
-        "names of features that every source carries and the model embeds beside each token, "
-        "separated by commas, such as language; language and target_language are the codes of the "
-        "file, if set, and other values are tags in the sources, such as <domain=news>",
+        "names of source features, such as language, separated by commas. The features language "
+        "and target_language get the codes of the file, if these are set. Write other values as "
+        "tags into the sources, such as <domain=news>",
     )
     path: str = setting(
         "",
-        "training file (parallel: the sources), or a pattern such as parts/*.tsv, whose files are "
-        "read in the order of their names; empty for dates and tasks: generate the pairs",
+        "training file (parallel: of the sources), or a pattern such as parts/*.tsv for several "
+        "files, which are read in the order of their names. Leave it empty for dates and tasks to "
+        "generate the pairs",
     )
     target_path: str = setting("", "file of the training targets (parallel only)")
     validation_path: str = setting(
-        "", "held-out file (parallel: the sources); empty: hold out data.held_out pairs"
+        "",
+        "held-out file (parallel: of the sources); empty: hold out data.held_out of the "
+        "training pairs",
     )
     validation_target_path: str = setting("", "file of the held-out targets (parallel only)")
     alignment_path: str = setting(
         "",
-        "alignments for training.guided_alignment: a Pharaoh file with links i-j between the "
-        "tokens (subwords: words) of each training pair, or .jsonl from align --soft; empty: the "
-        "task's known alignments",
+        "file of alignments for training.guided_alignment, with a line per training pair: in "
+        "Pharaoh format, with links i-j between tokens (subword models: words), or a .jsonl file "
+        "from align --soft; empty: the known alignments of the task",
     )
     size: int = setting(
         50000, "pairs to generate when path is empty", minimum=1, maximum=10_000_000
@@ -130,8 +134,8 @@ class DataConfig(Section):
     )
     replay: float = setting(
         0.0,
-        "with --from, share of the training pairs that are drawn from the pairs of the model's "
-        "run, so that the model forgets less",
+        "with --from: share of the training pairs to draw from the run of the start model, so that "
+        "the new model forgets less",
         minimum=0,
         below=1,
     )
@@ -151,8 +155,8 @@ class DataConfig(Section):
     )
     in_memory: int = setting(
         100,
-        "largest training data to hold in memory, in millions of characters; the texts and ids of "
-        "larger data are in files beside the run folder NAME, in NAME.store, for later starts too",
+        "largest training data to hold in memory, in millions of characters. Larger data is kept "
+        "in files, in the folder NAME.store next to the run folder NAME, which later starts reuse",
         minimum=0,
     )
 
@@ -294,8 +298,8 @@ class MechanismConfig(Settings):
     )
     window: int = setting(
         5,
-        "source tokens on each side of the center of local attention; all tokens of a chunk of "
-        "chunkwise attention",
+        "local attention: source tokens on each side of the center; chunkwise attention: tokens in "
+        "a chunk",
         minimum=1,
         maximum=LONGEST,
     )
@@ -419,7 +423,8 @@ class TrainingConfig(Section):
     )
     plateau_patience: int = setting(
         2,
-        "with schedule='plateau', validations in a row without a new best that count as a plateau",
+        "with schedule='plateau', number of validations in a row without a new best that make a "
+        "plateau",
         minimum=1,
     )
     clip_norm: float = setting(
@@ -439,13 +444,13 @@ class TrainingConfig(Section):
     r_drop: float = redeclare(Seq2SeqConfig, "r_drop")
     teachers: str = setting(
         "",
-        "trained models whose predictions the model learns too, with the same tokenizers; several "
-        f"paths, with {os.pathsep!r} between them, are an ensemble",
+        "trained models with the same tokenizers, whose predictions the model also learns; several "
+        f"paths, separated by {os.pathsep!r}, are an ensemble",
     )
     teacher_weight: float = setting(
         0.0,
-        "weight of the loss that compares the model's probabilities with the teachers'; the loss "
-        "on the targets gets 1 minus this weight",
+        "weight of the loss that compares the model's probabilities with the teachers'; the weight "
+        "of the loss on the targets is 1 minus this weight",
         minimum=0,
         maximum=1,
     )
@@ -463,12 +468,12 @@ class TrainingConfig(Section):
     freeze: str = redeclare(Seq2SeqConfig, "freeze")
     rates: str = setting(
         "",
-        "`NAME=FACTOR` items, separated by commas, such as `encoder=0.1, *_embedding=0.5`; each "
-        "multiplies the learning rate of the layers that the name or pattern matches; empty: none",
+        "factors on the learning rate of layers, as `NAME=FACTOR` with a name or a pattern, "
+        "separated by commas, such as `encoder=0.1, *_embedding=0.5`; empty: none",
     )
     bucket_width: int = setting(
         8,
-        "batches group pairs by length; this many consecutive lengths form one group",
+        "number of consecutive lengths in a group; the pairs of a batch are in one group",
         minimum=1,
         maximum=LONGEST,
     )
@@ -496,30 +501,30 @@ class TrainingConfig(Section):
     )
     ema: float = setting(
         0.0,
-        "momentum of a moving average of the weights, updated at every batch; the average is "
-        "validated and kept instead of the weights (0 = no average)",
+        "momentum of a moving average of the weights, updated at every batch; training validates "
+        "and keeps this average instead of the weights (0 = no average)",
         minimum=0,
         below=1,
     )
     average_last: int = setting(
         1,
-        "number of last validations whose weights are averaged; the mean is validated and kept "
-        "(1 = no mean)",
+        "number of the last validations whose weights are averaged; training validates and keeps "
+        "this mean (1 = no mean)",
         minimum=1,
         maximum=1_000,
     )
     short_list: int = setting(
         0,
-        "number of likely target tokens that search considers for each source token, in addition "
-        "to 10 times as many frequent ones; for target vocabularies of 1024 tokens or more (0 = "
-        "search all)",
+        "number of likely target tokens that search scores for each source token; search also "
+        "scores 10 times as many frequent target tokens. Only for target vocabularies of 1024 "
+        "tokens or more (0 = score all tokens)",
         minimum=0,
         maximum=1_000,
     )
     seed: int = setting(
         0,
-        "seed of initial weights, shuffling and dropout only, so that runs share their pairs, "
-        "held-out split and tokenizers (0 = the recipe's seed)",
+        "seed of initial weights, shuffling and dropout only; runs that differ only in it have the "
+        "same pairs, held-out pairs and tokenizers (0 = the recipe's seed)",
         minimum=0,
         below=2**32,
     )

@@ -19,13 +19,13 @@ from keras_attention.settings.arguments import checked_units as checked_units
 class AttentionMechanism(Configured, keras.layers.Layer):
     """Base class: `context = sum_s alignment_s * memory_s`, `alignment = softmax(score)`.
 
-    A subclass with a new score overrides `_score(query, keys)`. It also overrides
-    `project(memory)` if its keys are not the memory itself. The layer keeps no state between calls:
-    a decoder's loop calls `keys = mechanism.project(memory)` once and passes the keys to every
-    step.
+    To write a mechanism with a new score, override `_score(query, keys)`. If its keys are not the
+    memory itself, also override `project(memory)`. The layer keeps no state between calls: call
+    `keys = mechanism.project(memory)` once, and pass the keys to every step.
 
-    A mechanism is `recurrent` if its weights depend on earlier steps. It overrides `initial_state`,
-    `state_structure` and `_attend`. Each step receives the state and returns the next one.
+    If the weights depend on earlier steps, the mechanism is `recurrent`: each step receives a state
+    and returns the next one. For such a mechanism, override `initial_state`, `state_structure` and
+    `_attend`.
 
     Args:
         mapping: the mapping from scores to weights: `"softmax"`, or one of the sparse mappings
@@ -37,22 +37,22 @@ class AttentionMechanism(Configured, keras.layers.Layer):
         bias_regularizer: Keras regularizer of the biases. Default `None`.
 
     Call arguments:
-        query: float tensor, one step `[B, D]` or all steps `[B, T, D]`. One step may also have `K`
-            hypotheses per source, `[B * K, D]`, which share the memory of their source.
+        query: float tensor, one step `[B, D]` or all steps `[B, T, D]`. In beam search, a step has
+            `K` hypotheses per source, `[B * K, D]`, which share the memory of their source.
         memory: float tensor `[B, S, M]`, the encoder's outputs.
         memory_mask: boolean tensor `[B, S]`, True where the source token is real; taken from
             Keras's mask propagation when it is not given.
         keys: the result of `project(memory)`, `[B, S, U]`; computed when it is not given.
         state: the state that the previous step returned. Default: `initial_state`. With `K`
             hypotheses per source it has `B * K` rows.
-        training: whether the call is part of training, where some mechanisms compute their weights
-            differently. Default `False`.
+        training: whether to compute the weights as in training, which differ for some mechanisms.
+            Default `False`.
         return_state: whether to return the next state too. Default `False`.
 
     Returns:
         `(context, alignment)`: `[B, M]` and `[B, S]` for one step (`B * K` rows for hypotheses),
-        `[B, T, M]` and `[B, T, S]` for all steps. A row of memory that is all padding gets zero
-        weights and a zero context. With `return_state` also the next state.
+        `[B, T, M]` and `[B, T, S]` for all steps. With `return_state` also the next state. If a
+        source is only padding, its weights and its context are zero.
 
     Raises:
         ValueError: if `mapping` is unknown.

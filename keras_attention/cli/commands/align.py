@@ -44,24 +44,25 @@ def align(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Compare the links with gold alignments: a Pharaoh file, in which i-j is a sure "
-            "link and ipj or i?j a possible one, or the name of a task with known links: dates, "
-            "copy, reverse or date-sentences. The result is printed on standard error.",
+            help="Compare the links with the right ones, and print the result on standard error. "
+            "FILE is in Pharaoh format: i-j is a sure link, and ipj or i?j is a possible one. For "
+            "dates, copy, reverse and date-sentences, whose links are known, pass this name "
+            "instead of a file.",
         ),
     ] = None,
     reverse: Annotated[
         Path | None,
         typer.Option(
             metavar="MODEL",
-            help="A model that translates from target to source; its links are joined with those "
-            "of the first model.",
+            help="A model that translates from target to source. Its links are combined with "
+            "those of the first model.",
         ),
     ] = None,
     symmetrize: Annotated[
         str | None,
         typer.Option(
             metavar="METHOD",
-            help="How to join the links of the two models: intersection, union or "
+            help="How to combine the links of the two models: intersection, union or "
             "grow-diag-final-and; requires --reverse.  [default: grow-diag-final-and]",
         ),
     ] = None,
@@ -71,19 +72,19 @@ def align(
         bool,
         typer.Option(
             "--soft",
-            help="Print the weights instead of links: for each pair a JSON matrix with a row per "
-            "target token and a column per source token, including `</s>` on both sides.",
+            help="Print the weights instead of links: one JSON matrix per pair, with a row per "
+            "target token and a column per source token. `</s>` is included on both sides.",
             rich_help_panel="Output",
         ),
     ] = False,
 ) -> None:
     """Print the links between source and target tokens of given pairs, one line per pair.
 
-    Use it to align a corpus with a trained model, or to measure how well its attention aligns. The
-    output is in Pharaoh format: source-target, counted from 0, without `</s>`. Tokens are those of
-    the model, such as characters or subwords, unless --words is given. With --gold the command also
-    prints alignment error rate, precision and recall (Och and Ney 2003), and a note if the error
-    rate is over 25 %.
+    Use it to align a corpus with a trained model, or to measure how well the model's attention
+    aligns. The output is in Pharaoh format: source-target, counted from 0, without `</s>`. It links
+    the tokens of the model, such as characters or subwords, or words with --words. With --gold, it
+    also prints the alignment error rate, precision and recall (Och and Ney 2003), and a note if the
+    error rate is over 25 %.
 
     Example: keras-attention align saved_models/dates --gold dates
     """

@@ -84,10 +84,10 @@ def compare(
 ) -> None:
     """Train variants of a recipe, and report the quality of each in a table and in plots.
 
-    Use it to choose a mechanism or a setting; several seeds show whether a difference is larger
-    than chance. To continue a comparison that was interrupted, run the same command again: finished
-    runs are kept. If the data has changed, older runs are moved into a subfolder and trained again;
-    with --show, their rows are marked.
+    Use it to choose a mechanism or a setting. Several seeds show whether a difference is larger
+    than chance. To continue after an interruption, run the same command again; it does not train
+    finished runs again. If the data has changed, it moves the older runs into a subfolder and
+    trains them again. With --show, it only marks their rows.
 
     Example: keras-attention compare copy --vary attention=bahdanau,luong,none --seeds 3
     """

@@ -40,8 +40,8 @@ def distill(
         bool,
         typer.Option(
             "--nearest",
-            help="For each pair, train on the teachers' hypothesis that is closest to the pair's "
-            "target by token edit distance, instead of the hypothesis with the best score.",
+            help="Train on the teachers' hypothesis that is closest to the original target (by "
+            "edits of tokens), instead of the one with the best score.",
         ),
     ] = False,
     with_pairs: Annotated[
@@ -53,28 +53,29 @@ def distill(
             min=0,
             max=1,
             metavar="X",
-            help="Weight, from 0 to 1, of the part of the loss that compares the student's token "
-            "probabilities with the teachers' (training.teacher_weight). Above 0, the student uses "
-            "the teachers' tokenizers, and each training step also runs the teachers.",
+            help="How much the student also learns from the teachers' token probabilities, from "
+            "0 to 1 (training.teacher_weight). Above 0, the student uses the teachers' tokenizers, "
+            "and the teachers run at each training step.",
         ),
     ] = 0.0,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume",
-            help="Continue an interrupted command; repeat its other options. Teachers and data "
-            "must not have changed.",
+            help="Continue an interrupted command. Repeat its other options, with the same "
+            "teachers and data.",
         ),
     ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Train a student on the outputs of trained models, its teachers.
 
-    Use it to get a smaller or faster model that loses little quality, or to put the quality of an
-    ensemble into one model. The teachers translate the training sources of the student's recipe
-    with beam search, and the student trains on these outputs instead of the targets. Sources that
-    the recipe or a teacher's run holds out are not used. The run folder is like one that train
-    writes; it also holds the outputs, distilled.tsv, and their origin, distillation.json.
+    Use it to get a smaller or faster model that loses little quality, or one model that is as good
+    as an ensemble. The teachers translate the training sources of the student's recipe with beam
+    search, and the student trains on these outputs instead of the targets. It does not train on
+    the held-out pairs of its recipe, or on the held-out sources of a teacher. The run folder is
+    like one from train. It also contains the outputs, distilled.tsv, and a description of the
+    teachers, distillation.json.
 
     Example: keras-attention distill saved_models/dates --into dates --set units=64 --beam 4
 

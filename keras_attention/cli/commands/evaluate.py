@@ -46,8 +46,8 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="MODEL",
-            help="Evaluate on the pairs that the run of this model held out, for example to "
-            "compare a fine-tuned model with its start model.",
+            help="Evaluate on the held-out pairs of this other model, for example to compare a "
+            "fine-tuned model with the model that it started from.",
         ),
     ] = None,
     data_format: DataFormat = "tsv",
@@ -78,7 +78,7 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Plot the first metric by source length into a .png, .svg or .pdf file.",
+            help="Plot the first metric by source length, as a .png, .svg or .pdf file.",
         ),
     ] = None,
     compare: Annotated[
@@ -100,9 +100,9 @@ def evaluate(
         typer.Option(
             "--report",
             metavar="FILE",
-            help="Write an HTML page about the errors: confusions, errors by length and frequency, "
-            "worst sentences, calibration, and which outputs to leave to a person. Requires one "
-            "model.",
+            help="Write a report on the errors as an HTML page: confused tokens, errors by "
+            "length and frequency, the worst outputs, calibration, and which outputs a person "
+            "should check. Requires one model.",
             rich_help_panel="Error report",
         ),
     ] = None,
@@ -112,8 +112,8 @@ def evaluate(
             min=0,
             max=1,
             metavar="P",
-            help="Share of right outputs, from 0 to 1, that the suggested threshold must reach "
-            "among the outputs it accepts.  [default: a threshold that halves the rate of errors]",
+            help="Choose the threshold so that this share of the accepted outputs is right, from "
+            "0 to 1.  [default: a threshold that halves the rate of errors]",
             rich_help_panel="Error report",
         ),
     ] = None,
@@ -121,8 +121,8 @@ def evaluate(
         bool,
         typer.Option(
             "--save-confidence",
-            help="Store the temperature and the suggested threshold in the model's folder, where "
-            "`translate --min-confidence auto` and `export` read them.",
+            help="Store the temperature and the suggested threshold in the model's folder. "
+            "`translate --min-confidence auto` and `export` use them.",
             rich_help_panel="Error report",
         ),
     ] = False,
@@ -139,10 +139,10 @@ def evaluate(
 ) -> None:
     """Measure the quality of one or more models on pairs, and show wrong outputs.
 
-    Use it after training, on the held-out pairs of the recipe or on a file of your own, to choose
-    between models or search options. It evaluates exports in the same way. If the sources carry a
-    source feature, such as the language, it also prints each metric for each value of the feature,
-    and the mean over the values.
+    Use it after training to choose between models or search options. It evaluates on the held-out
+    pairs of the run, or on your own file of pairs, and can also evaluate exports. If the sources
+    have a source feature, such as the language, it also prints each metric for each value of the
+    feature, and the mean over the values.
 
     Example: keras-attention evaluate saved_models/dates --metrics exact_match,chrf --beam 4
 

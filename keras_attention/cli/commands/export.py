@@ -33,7 +33,7 @@ def export(
             min=1,
             max=LARGEST,
             metavar="N",
-            help="Version number of the SavedModel: the name of its folder in MODEL.",
+            help="Version number of the SavedModel. Its folder in MODEL has this name.",
         ),
     ] = 1,
     tflite: Annotated[
@@ -42,7 +42,7 @@ def export(
             metavar="PRECISION",
             help="How the TFLite file stores its weights: float32, float16, mixed or int8. "
             "'best' chooses the smallest file that loses at most 0.3 points of the metric on the "
-            "held-out pairs; 'all' does the same and also writes the other files.",
+            "held-out pairs; 'all' also writes the other files.",
         ),
     ] = "float32",
     tflite_batch: Annotated[
@@ -51,9 +51,9 @@ def export(
             min=1,
             max=LARGEST_BATCH,
             metavar="N",
-            help="Number of texts that the TFLite file searches together, such as 16, so that "
-            "`translate`, `evaluate` and DeviceTranslator translate many texts several times as "
-            "fast on a CPU.",
+            help="Number of texts that the TFLite file translates together. With 16, for "
+            "example, `translate`, `evaluate` and DeviceTranslator are several times as fast for "
+            "many texts on a CPU.",
         ),
     ] = 1,
     lines: Annotated[
@@ -62,7 +62,7 @@ def export(
             min=1,
             max=LARGEST,
             metavar="N",
-            help="Largest number of held-out pairs to measure precisions on.",
+            help="Largest number of held-out pairs on which to compare precisions.",
         ),
     ] = 500,
     compute: Annotated[
@@ -98,8 +98,8 @@ def export(
         bool,
         typer.Option(
             "--onnx",
-            help="Also write ONNX files into MODEL/onnx: the whole search, and separately the "
-            "encoder and one decoder step.",
+            help="Also write ONNX files into MODEL/onnx: one with the whole search, one with the "
+            "encoder and one with a single decoder step.",
         ),
     ] = False,
     serving: Annotated[
@@ -113,8 +113,8 @@ def export(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Also write a web page into the folder DIR. The page runs the TFLite file in the "
-            "browser, and any web server can serve it. For models with character or word "
+            help="Also write a web page into the folder DIR, which runs the TFLite file in the "
+            "browser. You can put it on any web server. The model must have character or word "
             "tokenizers.",
             rich_help_panel="Web page",
         ),
@@ -125,13 +125,14 @@ def export(
 ) -> None:
     """Export a trained model: a SavedModel for servers and a TFLite file for devices.
 
-    Use it when a model is good enough to deploy. The exports are written into the model's folder.
-    A precision other than float32 is compared with the Keras model on held-out pairs: the command
-    prints and saves a table, and refuses a precision that loses more than 0.3 points of the metric.
-    At the end it lists the operators that a runtime must support to load the SavedModel.
+    Use it when a model is good enough to deploy. It writes the exports into the model's folder. If
+    you choose another precision than float32, it compares the TFLite file with the Keras model on
+    held-out pairs. It prints and saves a table, and refuses a precision that loses more than 0.3
+    points of the metric. At the end, it lists the operators that a runtime must support to load the
+    SavedModel.
 
-    With --allowed or --pattern, the exports return only the outputs that these options allow. The
-    Keras model stays as it is.
+    With --allowed or --pattern, the exports return only allowed outputs. The Keras model does not
+    change.
 
     Example: keras-attention export saved_models/dates --tflite best --web page --fetch-runtime
 

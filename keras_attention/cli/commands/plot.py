@@ -53,8 +53,9 @@ def plot(
 ) -> None:
     """Plot which source tokens each target token attends to, as text, as a picture or as a page.
 
-    Use it to inspect a model's attention. A TEXT is plotted in the terminal and as a picture. With
-    --html the command writes an interactive page, for a TEXT or for the lines of a file.
+    Use it to inspect a model's attention. It translates TEXT, prints the alignment in the terminal
+    and draws a picture. With --html, it writes an interactive page instead, for TEXT or for the
+    lines of a file.
 
     Example: keras-attention plot saved_models/dates "march 27, 2016" -o march.svg
 

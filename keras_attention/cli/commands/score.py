@@ -47,11 +47,11 @@ def score(
 ) -> None:
     """Print the log-probability that a model assigns to the target of each given pair.
 
-    Use it to rank the candidates of another system, or to find pairs whose sides do not belong
-    together. Each line holds the natural log-probability, the log-probability per token, the
-    perplexity, the source and the target, separated by tabs; a tab in a text becomes a space. The
-    perplexity over all pairs is printed on standard error. With a sparse output, a log-probability
-    below -300 means that the model gives the target a probability of 0.
+    Use it to rank the outputs of another system, or to find wrong pairs in a corpus. Each line
+    contains the natural log-probability, the log-probability per token, the perplexity, the source
+    and the target, separated by tabs. A tab in a text becomes a space. The perplexity over all
+    pairs is printed on standard error. If the model has a sparse output, a log-probability below
+    -300 means that it gives the target a probability of 0.
 
     Example: keras-attention score saved_models/dates pairs.tsv
     """

@@ -45,9 +45,9 @@ def train(
             max=1_000,
             metavar="N",
             help="Train N models of this recipe, one after the other. They differ in initial "
-            "weights, shuffling and dropout. DIR then holds a run folder for each, and the other "
-            "commands read DIR as one model: an ensemble, which averages their probabilities.  "
-            "[default: train one model]",
+            "weights, shuffling and dropout. DIR then contains a run folder for each model. Pass "
+            "DIR to other commands to use all models together, as an ensemble that averages their "
+            "probabilities.  [default: train one model]",
         ),
     ] = None,
     resume: Annotated[
@@ -55,15 +55,16 @@ def train(
         typer.Option(
             "--resume",
             help="Continue an interrupted run with the recipe in its run folder. Add --set "
-            "epochs=N to train longer. With several seeds, also train those that are missing.",
+            "epochs=N to train longer. With several seeds, also train the missing ones.",
         ),
     ] = False,
     changed_data: Annotated[
         bool,
         typer.Option(
             "--changed-data",
-            help="Continue although the data has changed since the run started; requires --resume. "
-            "Tokenizers and held-out pairs stay the same, and held-out pairs are never trained on.",
+            help="Continue even if the data has changed since the run started; requires "
+            "--resume. The run keeps its tokenizers and its held-out pairs, and does not train on "
+            "the held-out pairs.",
         ),
     ] = False,
     start_from: Annotated[
@@ -72,8 +73,8 @@ def train(
             "--from",
             metavar="MODEL",
             help="Start from the trained model in this run folder (fine-tuning). The sections "
-            "[model] and [text] are taken from this model; the recipe may only change dropout "
-            "rates, vocabulary sizes and min_count.",
+            "[model] and [text] come from this model. In these sections, the recipe can only "
+            "change dropout rates, vocabulary sizes and min_count.",
         ),
     ] = None,
     overwrite: Overwrite = False,
@@ -82,8 +83,8 @@ def train(
         typer.Option(
             "--distributed",
             help="Divide every batch among several devices or processes, on JAX. Start the same "
-            "command in every process. SLURM, Open MPI and TPU hosts tell JAX where the "
-            "processes are; otherwise use the three options below. The first process writes DIR.",
+            "command in every process. Under SLURM, Open MPI or on TPU hosts, JAX finds the "
+            "processes. Otherwise use the three options below. The first process writes DIR.",
         ),
     ] = False,
     coordinator: Annotated[
@@ -114,16 +115,14 @@ def train(
     ] = None,
     show: Annotated[
         bool,
-        typer.Option(
-            "--show", help="Print the recipe with an explanation of every setting; do not train."
-        ),
+        typer.Option("--show", help="Only print the recipe, with an explanation of every setting."),
     ] = False,
 ) -> None:
     """Train the model that a recipe describes, and write it into a run folder.
 
-    Use it to train one model, on a built-in task or on your own pairs. The run folder holds the
-    model, its recipe and its metrics; the other commands read it. To start a recipe of your own,
-    save the output of --show.
+    Use it to train on a built-in task or on your own pairs. The run folder contains the model, its
+    recipe and its metrics; pass it to the other commands. To write your own recipe, start from the
+    output of --show.
 
     Example: keras-attention train dates --set attention=luong --set placement=after
 

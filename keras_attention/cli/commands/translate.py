@@ -61,8 +61,8 @@ def translate(
         str,
         typer.Argument(
             metavar="FILE",
-            help="File with one text per line, a quoted pattern such as 'parts/*.txt', whose files "
-            "are read in the order of their names, or - for standard input.",
+            help="File with one text per line, or - for standard input. A quoted pattern, such "
+            "as 'parts/*.txt', reads several files in the order of their names.",
         ),
     ] = "-",
     others: OtherModels = None,
@@ -78,8 +78,8 @@ def translate(
     on_error: Annotated[
         OnError,
         typer.Option(
-            help="What to do with a line that cannot be used: stop there, skip it (the output "
-            "then has fewer lines than the input), or print an empty line.",
+            help="What to do with a line that cannot be translated: stop there, skip it, so that "
+            "the output has fewer lines than the input, or print an empty line.",
             rich_help_panel=_OUTPUT,
         ),
     ] = OnError.STOP,
@@ -89,7 +89,7 @@ def translate(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write to this file, which appears when it is complete; until then, its lines are "
+            help="Write to this file. It appears when it is complete; until then, its lines are "
             "in FILE.partial.  [default: standard output]",
             rich_help_panel=_OUTPUT,
         ),
@@ -135,11 +135,10 @@ def translate(
         str | None,
         typer.Option(
             metavar="P|auto",
-            help="Print 'check' and a tab before each output whose confidence is below P, a number "
-            "from 0 to 1, and 'ok' and a tab before the others. The number of outputs to check is "
-            "printed on standard error. With P 'auto', the limit is the threshold that `evaluate "
-            "--save-confidence` stored with the model. With --json, each hypothesis has the keys "
-            "'confidence' and 'check' (true or false).",
+            help="Print 'check' or 'ok' and a tab before each output: 'check' if its confidence "
+            "is below P, from 0 to 1. The number of outputs to check is printed on standard error. "
+            "'auto' uses the threshold that `evaluate --save-confidence` stored with the model. "
+            "With --json, each hypothesis has the keys 'confidence' and 'check' (true or false).",
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
@@ -148,7 +147,8 @@ def translate(
         typer.Option(
             "--stream",
             help="Print each part of an output as soon as it is known, one line after the other. "
-            "The search is greedy; options that print more than the text are refused.",
+            "The search is greedy. Options that print more than the text cannot be combined with "
+            "it.",
             rich_help_panel=_OUTPUT,
         ),
     ] = False,
@@ -159,8 +159,8 @@ def translate(
             min=1,
             max=_MOST_WORKERS,
             metavar="N",
-            help="Number of processes that translate, each with its own copy of the model and an "
-            "equal share of the processor's cores. The output is the same, in the same order.",
+            help="Number of processes that translate. Each loads its own copy of the model and "
+            "uses an equal share of the processor's cores. The output and its order stay the same.",
             rich_help_panel=_BULK,
         ),
     ] = 1,
@@ -168,9 +168,9 @@ def translate(
         bool,
         typer.Option(
             "--resume",
-            help="Continue the output file of an interrupted command: FILE.partial, beside the "
-            "file of --output. The model, the options and the lines translated so far must be "
-            "the same.",
+            help="Continue an interrupted command from its file FILE.partial, where FILE is the "
+            "file of --output. The model, the options and the lines translated so far must be the "
+            "same.",
             rich_help_panel=_BULK,
         ),
     ] = False,
@@ -179,14 +179,14 @@ def translate(
 ) -> None:
     """Translate lines of text, and print each translation as soon as it is ready.
 
-    Use it for a file, or at the end of a pipe. MODEL may be a trained model, one of its exports or,
-    with --server, its name on a TensorFlow Serving server.
+    Use it for a file, or at the end of a pipe. MODEL is a trained model or one of its exports. With
+    --server, it is the name of a model on a TensorFlow Serving server.
 
-    At a line that cannot be used, such as one that is too long, the command prints the translations
-    of the lines before it and stops with exit code 2. With --on-error skip or empty it continues,
-    reports each such line and their count on standard error, and exits with code 0.
+    If a line cannot be translated, for example because it is too long, the command prints the
+    translations of the lines before it and stops with exit code 2. With --on-error skip or empty,
+    it continues, reports each such line and their number on standard error, and exits with code 0.
 
-    With --output, a command that is interrupted keeps the translations of all complete batches, and
+    If a command with --output is interrupted, it keeps the translations of all complete batches.
     --resume continues after them.
 
     Example: keras-attention translate saved_models/dates in.txt --output out.txt --on-error empty

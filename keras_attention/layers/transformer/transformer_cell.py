@@ -39,11 +39,11 @@ class TransformerState(NamedTuple):
 class TransformerCell(DecoderCell):
     """One step of a Transformer decoder (Vaswani et al. 2017, 3.1), or all steps at once.
 
-    In a layer, a step first attends to itself and the steps before it with Keras's
-    `MultiHeadAttention`, then to the memory with an attention mechanism. A feed-forward block
-    follows. Each block normalises its input. The alignment is the mean over the layers. In search,
-    a step computes one position and reads the keys and values of earlier positions from a state of
-    fixed shapes.
+    Each layer has three blocks. In the first, a step attends to itself and to earlier steps, with
+    Keras's `MultiHeadAttention`. In the second, it attends to the memory, with an attention
+    mechanism. The third is a feed-forward block. Each block normalises its input. The alignment is
+    the mean over the layers. In search, a step reads the keys and values of earlier steps from a
+    state of fixed shapes.
 
     Args:
         units: width of every layer, even and a multiple of `heads`.
