@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -79,13 +80,26 @@ def sorts_nothing(path: Path) -> bool:
     return (path / _GRAPH_FILE).is_file()
 
 
-class TranslationHandler(ModelHandler[str, Answer, Loaded]):  # type: ignore[misc]
+class _TextHandler(ModelHandler[Any, Any, Loaded]):  # type: ignore[misc]
+    """What the handlers share."""
+
+    def set_environment_vars(self) -> None:
+        """Set the variables that TensorFlow reads when it is imported, unless they are set."""
+        for name, value in child_environment({}, 1).items():
+            os.environ.setdefault(name, value)
+
+    def get_metrics_namespace(self) -> str:
+        """Return the namespace of the metrics of `RunInference`."""
+        return "keras_attention_inference"
+
+
+class TranslationHandler(_TextHandler):
     """A handler that translates texts with a model, for `RunInference` in your own pipeline.
 
-    Every process loads the model once, also if several threads or steps use it. Texts of a bundle
-    are collected and sorted by length, so that those searched together have similar lengths. A
-    text that cannot be translated, such as one that is too long, gets a `TextError` as its result;
-    the other texts are not affected. With keys, wrap it in Beam's `KeyedModelHandler`.
+    Every process loads the model once, even if several threads use it. Texts of a bundle are
+    collected and sorted by length, so that those searched together have similar lengths. The result
+    for a text that cannot be translated, such as one that is too long, is a `TextError`; the other
+    texts are not affected. For elements with keys, wrap the handler in Beam's `KeyedModelHandler`.
 
     Args:
         model: a TFLite file, the version folder of a SavedModel, a model's folder or a checkpoint.
@@ -95,19 +109,16 @@ class TranslationHandler(ModelHandler[str, Answer, Loaded]):  # type: ignore[mis
             `beam=True` for a TFLite file, or `features={"language": "kor"}`.
 
     Example:
-        translated = (
-            pipeline
-            | beam.io.ReadFromText("lines.txt")
-            | RunInference(TranslationHandler("saved_models/pairs/1"))
-            | beam.Filter(lambda each: not isinstance(each, TextError))
-            | beam.Map(lambda each: each.text)
-        )
+        texts = pipeline | beam.io.ReadFromText("lines.txt")
+        found = texts | RunInference(TranslationHandler("saved_models/pairs/1"))
+        good = found | beam.Filter(lambda each: not isinstance(each, TextError))
+        good | beam.Map(lambda each: each.text) | beam.io.WriteToText("out")
     """
 
     def __init__(
         self, model: str | Path, *, collect: int = 64 * SORTED_BATCHES, **options: Any
     ) -> None:
-        super().__init__(max_batch_size=collect, env_vars=worker_environment())
+        super().__init__(max_batch_size=collect)
         self.model, self.options = str(model), options
 
     def load_model(self) -> Loaded:
@@ -127,12 +138,8 @@ class TranslationHandler(ModelHandler[str, Answer, Loaded]):  # type: ignore[mis
         """Return the number of characters, which is faster to count than bytes."""
         return sum(map(len, batch))
 
-    def get_metrics_namespace(self) -> str:
-        """Return the namespace of the metrics of `RunInference`."""
-        return "keras_attention_inference"
 
-
-class ChunkHandler(ModelHandler[Chunk, Any, Loaded]):  # type: ignore[misc]
+class ChunkHandler(_TextHandler):
     """A handler whose batches are chunks, so that batches do not depend on the runner's bundles.
 
     Args:
@@ -140,7 +147,7 @@ class ChunkHandler(ModelHandler[Chunk, Any, Loaded]):  # type: ignore[misc]
     """
 
     def __init__(self, load: Callable[[], Loaded]) -> None:
-        super().__init__(env_vars=worker_environment())
+        super().__init__()
         self.load = load
 
     def load_model(self) -> Loaded:
@@ -160,12 +167,3 @@ class ChunkHandler(ModelHandler[Chunk, Any, Loaded]):  # type: ignore[misc]
     def get_num_bytes(self, batch: Chunk) -> int:
         """Return the number of characters, which is faster to count than bytes."""
         return sum(len(line) for line in batch.lines if isinstance(line, str))
-
-    def get_metrics_namespace(self) -> str:
-        """Return the namespace of the metrics of `RunInference`."""
-        return "keras_attention_inference"
-
-
-def worker_environment() -> dict[str, str]:
-    """Return environment variables for TensorFlow in a worker."""
-    return child_environment({}, 1)

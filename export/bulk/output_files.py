@@ -104,7 +104,9 @@ class Finish(beam.DoFn):  # type: ignore[misc]
         """Move the files."""
         if missing := sorted({*self.files.numbers} - {*element[1]}):
             raise InputError(f"{self.files.final(missing[0])}: was not written by any worker.")
-        move_files({self.files.partial(each): self.files.final(each) for each in self.files.numbers})
+        move_files(
+            {self.files.partial(each): self.files.final(each) for each in self.files.numbers}
+        )
         delete_folder(self.files.partial_folder)
 
 

@@ -36,7 +36,7 @@ class BulkTranslation(beam.PTransform):  # type: ignore[misc]
         outputs: OutputFiles,
         *,
         size: int,
-        form: RecordFormat = RecordFormat(),
+        form: RecordFormat,
         progress: str = "",
     ) -> None:
         super().__init__()

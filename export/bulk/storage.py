@@ -17,7 +17,6 @@ from typing import Any
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from keras_attention.errors import InputError
 from keras_attention.files.patterns import matching_files
 from keras_attention.files.text_files import not_readable, not_writable, write_atomically
 

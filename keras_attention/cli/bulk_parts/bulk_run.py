@@ -18,9 +18,10 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.runner import PipelineState
 
 from keras_attention.cli.bulk_parts.job_model import JobModel
-from keras_attention.cli.bulk_parts.runner_options import DIRECT
+from keras_attention.cli.bulk_parts.runner_options import DIRECT, shared_cores
 from keras_attention.cli.native_messages import native_output_hidden
 from keras_attention.cli.progress import show_progress, shows_progress
+from keras_attention.cli.stopping import advise_on_stop
 from keras_attention.errors import InputError
 from keras_attention.export.bulk.chunks import InputFile
 from keras_attention.export.bulk.output_files import OutputFiles
@@ -59,7 +60,8 @@ def run_bulk(
         _ = pipeline | BulkTranslation(
             inputs, model, outputs, size=size, form=form, progress=progress
         )
-        counters = _run(pipeline, options.view_as(StandardOptions).runner, outputs)
+        with shared_cores(options):
+            counters = _run(pipeline, options.view_as(StandardOptions).runner, outputs)
     _print_summary(counters, outputs, time.monotonic() - begun)
 
 
@@ -73,7 +75,8 @@ def _make_pipeline(options: PipelineOptions) -> beam.Pipeline:
 def _run(pipeline: beam.Pipeline, runner: str, outputs: OutputFiles) -> Mapping[str, int] | None:
     """Run the pipeline, and return its counters, or None if the runner has none."""
     try:
-        with _quiet(runner):
+        nothing = f"Nothing was written to {outputs.prefix}."
+        with advise_on_stop(nothing), _quiet(runner):
             result = pipeline.run()
             state = result.wait_until_finish()
     except Exception as error:  # a runner may raise anything
@@ -97,19 +100,20 @@ def _last_line(error: Exception) -> str:
 
 @contextmanager
 def _quiet(runner: str) -> Iterator[None]:
-    """Hide the logs of workers on this machine, unless this process shows native messages."""
-    if runner != DIRECT:
-        logging.basicConfig(level=logging.INFO)  # such as the address of a job
-        yield
-        return
-    root, hidden = logging.getLogger(), sys.stderr.fileno() != 2
-    before = root.level
-    root.setLevel(logging.CRITICAL)
+    """Hide the logs of workers on this machine, unless this process shows native messages.
+
+    Show what other runners log about a job, such as its address.
+    """
+    here = runner == DIRECT
+    logger = logging.getLogger(None if here else "apache_beam.runners")
+    before = logger.level
+    logging.basicConfig()
+    logger.setLevel(logging.CRITICAL if here else logging.INFO)  # such as the address of a job
     try:
-        with native_output_hidden() if hidden else nullcontext():
+        with native_output_hidden() if here and sys.stderr.fileno() != 2 else nullcontext():
             yield
     finally:
-        root.setLevel(before)
+        logger.setLevel(before)
 
 
 def _counters(result: Any) -> dict[str, int] | None:

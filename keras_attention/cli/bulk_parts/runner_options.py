@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from apache_beam.options.pipeline_options import (
     DirectOptions,
@@ -74,11 +74,27 @@ def _prepare_direct(options: PipelineOptions) -> None:
     """Let the runner of this machine use as many processes as there are workers.
 
     Beam's DirectRunner first tries to download another runner, Prism, which ignores the number of
-    workers. A pipeline that allows unsafe triggers, which this one has not, keeps the DirectRunner.
+    workers. It does not for a pipeline that allows unsafe triggers; this one has no triggers.
     """
     options.view_as(TypeOptions).allow_unsafe_triggers = True
     direct = options.view_as(DirectOptions)
-    count = direct.direct_num_workers or count_cores()
-    if count > 1 and direct.direct_running_mode == "in_memory":
+    if _workers(options) > 1 and direct.direct_running_mode == "in_memory":
         direct.direct_running_mode = "multi_processing"
-    os.environ.update(child_environment(os.environ, count))
+
+
+def _workers(options: PipelineOptions) -> int:
+    """Return the number of workers of the DirectRunner; Beam's 0 means one for each core."""
+    return int(options.view_as(DirectOptions).direct_num_workers) or count_cores()
+
+
+@contextlib.contextmanager
+def shared_cores(options: PipelineOptions) -> Iterator[None]:
+    """Give workers that start in the block an equal share of the cores."""
+    before = dict(os.environ)
+    if options.view_as(StandardOptions).runner == DIRECT and _workers(options) > 1:
+        os.environ.update(child_environment(os.environ, _workers(options)))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
