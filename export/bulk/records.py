@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,9 +121,8 @@ def _reason(answer: Answer, path: str, number: int) -> str:
 
 
 def _append(path: str, text: str) -> None:
-    """Append to a file that several processes write at the same time."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
-    try:
+    """Append to a file that several processes write; a worker of another machine has no such."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
         os.write(descriptor, text.encode())
-    finally:
         os.close(descriptor)

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from test_bulk_translation import processes_of, wait_until
+from test_bulk_translation import is_running, processes_of, wait_until
 from test_command_line import started
 
 from keras_attention.training.tasks.dates import generate_dates
@@ -16,6 +16,7 @@ from keras_attention.training.tasks.dates import generate_dates
 pytest.importorskip("apache_beam")
 DEVICE = Path(__file__).parents[2] / "saved_models" / "pretrained" / "dates.tflite"
 RUNTIME = "ai_edge_litert"
+PATIENCE = 300  # seconds; a worker imports Beam first, which takes a minute on a busy machine
 DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -36,7 +37,7 @@ def many(tmp_path_factory):
     """Return a folder with enough lines to kill a worker in the middle."""
     folder = tmp_path_factory.mktemp("many")
     for number in range(4):
-        dates = generate_dates(400, number)
+        dates = generate_dates(200, number)
         (folder / f"{number}.txt").write_text("".join(f"{source}\n" for source, _ in dates))
     return folder
 
@@ -128,9 +129,9 @@ def maps_of(process):
 def test_without_retries_a_killed_worker_leaves_no_output_and_the_next_run_all(run, many, tmp_path):
     options = "bulk", DEVICE, "--input", many / "*.txt", "-o", tmp_path / "out", "--shards", 2
     with started(*options, "--", "--direct_num_workers", 2) as process:
-        wait_until(lambda: len(workers_of(process.pid)) == 2)
+        wait_until(lambda: len(workers_of(process.pid)) == 2, PATIENCE)
         os.kill(workers_of(process.pid)[0], signal.SIGKILL)
-        out, error = process.communicate(timeout=60)
+        out, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2 and out == b""
     assert error.startswith(b"error: DirectRunner: the pipeline failed and wrote no output.")
     assert error.count(b"\n") == 1 and os.listdir(tmp_path) == []
@@ -146,7 +147,7 @@ def test_with_retries_a_killed_worker_loses_and_doubles_nothing(run, many, tmp_p
     killed = []
 
     def kill(process):
-        wait_until(lambda: RUNTIME in maps_of(process))
+        wait_until(lambda: RUNTIME in maps_of(process), PATIENCE)
         killed.append(not os.listdir(tmp_path))
         os.kill(process, signal.SIGKILL)
 
@@ -159,8 +160,7 @@ def test_with_retries_a_killed_worker_loses_and_doubles_nothing(run, many, tmp_p
         options = "bulk", DEVICE, "--input", many / "*.txt", "-o", tmp_path / "out", "--shards", 2
         outcome = run(*options, "--", *runner, "--dask_partition_size", 1)
         thread.join()
-        assert cluster.workers[0].pid != process
-    assert outcome.code == 0 and killed == [True]
+    assert outcome.code == 0 and killed == [True] and not is_running(process)
     rows = rows_of(shards_of(tmp_path / "out"))
     assert "".join(f"{row[2]}\t{row[4]}\n" for row in rows) == expected.out
 
@@ -189,7 +189,7 @@ def test_the_handler_translates_in_a_pipeline_of_ones_own():
     [
         (["--input", "missing.txt"], "missing.txt: expected a file that can be read. Received: No"),
         (["--input", "missing-*.txt"], "missing-*.txt: expected a file, or a pattern that matches"),
-        (["--shards", 0], "Invalid value for '--shards': 0 is not in the range"),
+        (["--shards", 0], "Invalid value for '--shards': "),
         (["--beam", 3], "--beam must be"),
         (["--", "--direct_num_worker", 2], "expected options of Apache Beam. Received: --direct_"),
         (["--", "--direct_num_workers", "x"], "argument --direct_num_workers: invalid int value"),

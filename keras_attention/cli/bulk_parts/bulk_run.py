@@ -109,11 +109,23 @@ def _quiet(runner: str) -> Iterator[None]:
     before = logger.level
     logging.basicConfig()
     logger.setLevel(logging.CRITICAL if here else logging.INFO)  # such as the address of a job
+    report = threading.excepthook
+    if here:  # the thread of a killed worker raises too, and the pipeline reports it
+        threading.excepthook = lambda arguments: None
     try:
-        with native_output_hidden() if here and sys.stderr.fileno() != 2 else nullcontext():
+        with native_output_hidden() if here and _has_own_stderr() else nullcontext():
             yield
     finally:
         logger.setLevel(before)
+        threading.excepthook = report
+
+
+def _has_own_stderr() -> bool:
+    """Return whether Python's errors go to another descriptor than those of native code."""
+    try:
+        return sys.stderr.fileno() != 2
+    except (OSError, ValueError):  # it is not a file
+        return False
 
 
 def _counters(result: Any) -> dict[str, int] | None:

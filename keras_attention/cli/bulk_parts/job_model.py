@@ -40,3 +40,8 @@ class JobModel:
         if sorts_nothing(self.job.model):
             return self.job.batch_size * SORTED_BATCHES
         return self.job.lines_at_once()
+
+
+def forget_models() -> None:
+    """Drop the models of this process."""
+    _loaded.clear()

@@ -71,28 +71,25 @@ def _check_known(options: PipelineOptions) -> None:
 
 
 def _prepare_direct(options: PipelineOptions) -> None:
-    """Let the runner of this machine use as many processes as there are workers.
+    """Let the runner of this machine use as many processes as there are workers; 0 is one a core.
 
     Beam's DirectRunner first tries to download another runner, Prism, which ignores the number of
     workers. It does not for a pipeline that allows unsafe triggers; this one has no triggers.
     """
     options.view_as(TypeOptions).allow_unsafe_triggers = True
     direct = options.view_as(DirectOptions)
-    if _workers(options) > 1 and direct.direct_running_mode == "in_memory":
+    direct.direct_num_workers = direct.direct_num_workers or count_cores()
+    if direct.direct_num_workers > 1 and direct.direct_running_mode == "in_memory":
         direct.direct_running_mode = "multi_processing"
-
-
-def _workers(options: PipelineOptions) -> int:
-    """Return the number of workers of the DirectRunner; Beam's 0 means one for each core."""
-    return int(options.view_as(DirectOptions).direct_num_workers) or count_cores()
 
 
 @contextlib.contextmanager
 def shared_cores(options: PipelineOptions) -> Iterator[None]:
     """Give workers that start in the block an equal share of the cores."""
     before = dict(os.environ)
-    if options.view_as(StandardOptions).runner == DIRECT and _workers(options) > 1:
-        os.environ.update(child_environment(os.environ, _workers(options)))
+    count = options.view_as(DirectOptions).direct_num_workers
+    if options.view_as(StandardOptions).runner == DIRECT and count > 1:
+        os.environ.update(child_environment(os.environ, count))
     try:
         yield
     finally:

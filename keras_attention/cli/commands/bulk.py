@@ -139,7 +139,7 @@ def bulk(
 
     import_beam()
     from keras_attention.cli.bulk_parts.bulk_run import run_bulk
-    from keras_attention.cli.bulk_parts.job_model import JobModel
+    from keras_attention.cli.bulk_parts.job_model import JobModel, forget_models
     from keras_attention.cli.bulk_parts.runner_options import read_runner_options
     from keras_attention.cli.command_parts.minimum_confidence import stored_confidence
     from keras_attention.export.bulk.chunks import open_inputs
@@ -162,7 +162,10 @@ def bulk(
     inputs = open_inputs(pattern_of_input)
     outputs = OutputFiles(output, shards, f".{form.value}{'.gz' * compress}")
     loader = JobModel(job)
-    loader()  # checks the model and the options
-    confidence = stored_confidence(model, others=bool(others))
-    prepare_output(outputs, overwrite=overwrite)
-    run_bulk(loader, inputs, outputs, RecordFormat(form is Format.JSONL, confidence), options)
+    try:
+        loader()  # checks the model and the options
+        record = RecordFormat(form is Format.JSONL, stored_confidence(model, others=bool(others)))
+        prepare_output(outputs, overwrite=overwrite)
+        run_bulk(loader, inputs, outputs, record, options)
+    finally:
+        forget_models()
