@@ -4,8 +4,10 @@ python benchmarks/speed/bulk.py --lines 1000000 --output benchmarks/results/bulk
 
 Every process has one core. In each round, `translate` and `bulk` with one worker translate the same
 lines on one core, and `bulk` with two workers on two cores. Times are those of the whole commands,
-with their start. The lines are dates, because the default model reads dates; with `--input FILE`,
-they are the first lines of a file. The script checks that all outputs are equal.
+with their start: for `bulk`, the import of Beam. Processor time tells more on a busy machine: with
+equal work, two workers take as much of it as one. The lines are dates, because the default model
+reads dates; with `--input FILE`, they are the first lines of a file. The script checks that all
+outputs are equal.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -22,10 +25,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import report
 from driver import CORES, HERE, Run
 
 MODEL = HERE.parents[1] / "saved_models" / "pretrained" / "dates.tflite"
 PROGRAM = Path(sys.executable).with_name("keras-attention")
+
+
+Times = dict[str, dict[str, float]]
+"""The wall time and the processor time of each command, in seconds."""
 
 
 def lines_of(options: argparse.Namespace) -> Iterator[str]:
@@ -39,9 +47,15 @@ def lines_of(options: argparse.Namespace) -> Iterator[str]:
     yield from (f"{each}\n" for each in itertools.islice(itertools.cycle(dates), options.lines))
 
 
-def seconds(cores: int, *words: Any) -> float:
-    """Run a command on some cores, and return its time."""
-    begun = time.monotonic()
+def cpu_seconds() -> float:
+    """Return the processor time of all commands that have ended, with their workers."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def seconds(cores: int, *words: Any) -> dict[str, float]:
+    """Run a command on some cores, and return its wall time and its processor time."""
+    begun, before = time.monotonic(), cpu_seconds()
     process = subprocess.Popen(
         [PROGRAM, *map(str, words)],
         stdout=subprocess.DEVNULL,
@@ -49,7 +63,7 @@ def seconds(cores: int, *words: Any) -> float:
     )
     if process.wait():
         raise SystemExit(f"the command ended with {process.returncode}: {words}")
-    return time.monotonic() - begun
+    return {"wall": time.monotonic() - begun, "cpu": cpu_seconds() - before}
 
 
 def texts_of(prefix: Path) -> list[str]:
@@ -58,7 +72,7 @@ def texts_of(prefix: Path) -> list[str]:
     return [line.split("\t", 4)[4] for line in lines]
 
 
-def measure(options: argparse.Namespace, folder: Path, round_number: int) -> dict[str, float]:
+def measure(options: argparse.Namespace, folder: Path, round_number: int) -> Times:
     """Return the time of each command, and check that their outputs are equal."""
     source, plain = folder / "in.txt", folder / "out.txt"
     size = "--batch-size", options.batch_size
@@ -74,8 +88,20 @@ def measure(options: argparse.Namespace, folder: Path, round_number: int) -> dic
         found[name] = seconds(count, *bulk, "--overwrite", *workers)
         if texts_of(prefix) != expected:
             raise SystemExit(f"{name}: the output differs from that of translate")
-    print(f"round {round_number}:", {name: round(value, 1) for name, value in found.items()})
+    print(f"round {round_number}:", report.compact(found))
     return found
+
+
+def row_of(name: str, rounds: list[Times], lines: int) -> dict[str, Any]:
+    row: dict[str, Any] = {"command": name, "lines": lines}
+    for clock in ("wall", "cpu"):
+        times = [each[name][clock] for each in rounds]
+        row[f"seconds, {clock}"] = statistics.median(times)
+        row[f"lines/s, {clock}"] = lines / statistics.median(times)
+        for other in ("translate", "bulk, 1 worker"):
+            ratios = [each[other][clock] / each[name][clock] for each in rounds]
+            row[f"over {other}, {clock}"] = statistics.median(ratios)
+    return row
 
 
 def main() -> None:
@@ -91,26 +117,11 @@ def main() -> None:
     options = parser.parse_args()
     if len(CORES) < 2:
         raise SystemExit("two cores are needed")
-    import report
-
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / "in.txt").write_text("".join(lines_of(options)), encoding="utf-8")
         rounds = [measure(options, folder, number) for number in range(options.rounds)]
-    alone = "bulk, 1 worker"
-    rows = []
-    for name in rounds[0]:
-        times = [each[name] for each in rounds]
-        rows.append(
-            {
-                "command": name,
-                "lines": options.lines,
-                "seconds": statistics.median(times),
-                "lines/s": options.lines / statistics.median(times),
-                "of translate's rate": statistics.median(e["translate"] / e[name] for e in rounds),
-                "over one worker": statistics.median(e[alone] / e[name] for e in rounds),
-            }
-        )
+    rows = [row_of(name, rounds, options.lines) for name in rounds[0]]
     report.show("whole commands", rows)
     options.threads, options.isa, options.quick, options.tiny = 2, "all", False, False
     run = Run(options, options.rounds, [], [])
