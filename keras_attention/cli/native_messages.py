@@ -54,7 +54,7 @@ class _QuietLoader(SourceFileLoader):
     """A loader that imports a module and starts its runtime with native output hidden."""
 
     def exec_module(self, module: ModuleType) -> None:
-        with _native_output_hidden():
+        with native_output_hidden():
             super().exec_module(module)
             _STARTS[self.name](module)
 
@@ -77,7 +77,8 @@ _STARTS: dict[str, Callable[[ModuleType], None]] = {
 
 
 @contextmanager
-def _native_output_hidden() -> Iterator[None]:
+def native_output_hidden() -> Iterator[None]:
+    """Point file descriptor 2 at the null device, also for processes that start in the block."""
     kept = os.dup(2)
     null = os.open(os.devnull, os.O_WRONLY)
     try:

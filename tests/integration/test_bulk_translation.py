@@ -42,8 +42,8 @@ def processes_of(parent):
     return found
 
 
-def wait_until(condition):
-    end = time.monotonic() + 60
+def wait_until(condition, seconds=60):
+    end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.02)
     assert condition()

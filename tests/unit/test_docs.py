@@ -163,6 +163,7 @@ def test_the_options_that_a_page_uses_exist(page):
     group = typer.main.get_command(app)
     for line in commands_of(page):
         name, *arguments = shlex.split(line, comments=True)
+        arguments = arguments[: [*arguments, "--"].index("--")]  # the rest belongs to Beam
         options = {each for param in group.commands[name].params for each in param.opts}
         used = {word.partition("=")[0] for word in arguments if word.startswith("--")}
         assert used <= options, line

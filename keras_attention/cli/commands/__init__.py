@@ -13,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 from keras_attention._version import __version__
 from keras_attention.cli.commands import (
     align,
+    bulk,
     compare,
     data,
     demo,
@@ -103,6 +104,7 @@ for command in (
     compare.compare,
     data.data,
     translate.translate,
+    bulk.bulk,
     evaluate.evaluate,
     score.score,
     align.align,

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -26,6 +25,7 @@ from keras_attention.cli.translate_parts.outputs import Tally, open_output
 from keras_attention.cli.translate_parts.translation_columns import Columns
 from keras_attention.errors import InputError, TextError
 from keras_attention.files.partial_file import unfinished_files
+from keras_attention.text.usable_texts import answer_each
 from keras_attention.translation.result import Translation
 
 
@@ -116,7 +116,7 @@ def answer_here(numbered: NumberedTranslate, columns: Columns) -> AnswerAll:
 
 def answer_batch(translate: Translate, columns: Columns, batch: Batch) -> Iterator[Answer]:
     """Yield the answer to each line of a batch."""
-    for number, found in zip(batch.numbers, translate_lines(translate, batch), strict=True):
+    for number, found in zip(batch.numbers, answer_each(translate, batch.lines), strict=True):
         if isinstance(found, Translation):
             printed = list(columns.lines(found, number))
             yield Finished(printed, not found.hypotheses, columns.needs_check(found))
@@ -136,26 +136,6 @@ def _lines_of(
     if problems.on_error is OnError.SKIP:
         return []
     return list(columns.empty_lines(line, number, problem))
-
-
-def translate_lines(translate: Translate, batch: Batch) -> Iterator[Translation | InputError]:
-    """Yield the translation of each line of a batch, or the error if it cannot be used."""
-    first = 0
-    while first < len(batch.lines):
-        line = batch.lines[first]
-        if isinstance(line, InputError):
-            yield line
-            first += 1
-            continue
-        rest = takewhile(lambda each: isinstance(each, str), batch.lines[first:])
-        texts = [str(each) for each in rest]
-        try:
-            for _, translation in zip(texts, translate(texts), strict=True):
-                yield translation
-                first += 1
-        except TextError as error:
-            yield error
-            first += 1
 
 
 def _note_missing_outputs(count: int) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from keras_attention.cli.command_parts.minimum_confidence import MinimumConfidence
-from keras_attention.cli.lines import Batch, OnError
+from keras_attention.cli.lines import OnError
 from keras_attention.cli.stopping import report_stop, stop_on_signals
 from keras_attention.cli.translate_parts import translated_lines
-from keras_attention.cli.translate_parts.translated_lines import answer_here, translate_lines
+from keras_attention.cli.translate_parts.translated_lines import answer_here
 from keras_attention.cli.translate_parts.translation_columns import Columns
 from keras_attention.errors import InputError, TextError
 from keras_attention.translation.result import Hypothesis, Translation
@@ -121,13 +121,6 @@ def test_columns_of_an_unusable_line_are_empty(file, capsys):
     assert [len(each["hypotheses"]) for each in found] == [1, 0, 0, 0, 1]
     problems = [each["error"] for each in found if "error" in each]
     assert problems == [line.format(file=file) for line in WRONG]
-
-
-def test_a_translator_must_return_one_translation_per_line():
-    batch = Batch([0, 1], ["a", "b"])
-    for answers in (1, 3):
-        with pytest.raises(ValueError, match="zip"):
-            list(translate_lines(lambda texts, n=answers: [*translate("aaa")][:n], batch))
 
 
 def test_progress_is_shown_on_terminals(file, capsys, monkeypatch):

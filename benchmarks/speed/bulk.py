@@ -1,0 +1,133 @@
+"""How fast is `bulk` on Apache Beam, with one worker and with two, compared with `translate`?
+
+python benchmarks/speed/bulk.py --lines 1000000 --output benchmarks/results/bulk.json
+
+Every process has one core. In each round, `translate` and `bulk` with one worker translate the same
+lines on one core, and `bulk` with two workers on two cores. Times are those of the whole commands,
+with their start: for `bulk`, the import of Beam. Processor time tells more on a busy machine: with
+equal work, two workers take as much of it as one. The lines are dates, because the default model
+reads dates; with `--input FILE`, they are the first lines of a file. The script checks that all
+outputs are equal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import report
+from driver import CORES, HERE, Run
+
+MODEL = HERE.parents[1] / "saved_models" / "pretrained" / "dates.tflite"
+PROGRAM = Path(sys.executable).with_name("keras-attention")
+
+
+Times = dict[str, dict[str, float]]
+"""The wall time and the processor time of each command, in seconds."""
+
+
+def lines_of(options: argparse.Namespace) -> Iterator[str]:
+    if options.input:
+        with open(options.input, encoding="utf-8") as file:
+            yield from itertools.islice(file, options.lines)
+        return
+    from keras_attention.training.tasks.dates import generate_dates
+
+    dates = [source for source, _ in generate_dates(min(options.lines, 20_000), 1)]
+    yield from (f"{each}\n" for each in itertools.islice(itertools.cycle(dates), options.lines))
+
+
+def cpu_seconds() -> float:
+    """Return the processor time of all commands that have ended, with their workers."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def seconds(cores: int, *words: Any) -> dict[str, float]:
+    """Run a command on some cores, and return its wall time and its processor time."""
+    begun, before = time.monotonic(), cpu_seconds()
+    process = subprocess.Popen(
+        [PROGRAM, *map(str, words)],
+        stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: os.sched_setaffinity(0, CORES[:cores]),
+    )
+    if process.wait():
+        raise SystemExit(f"the command ended with {process.returncode}: {words}")
+    return {"wall": time.monotonic() - begun, "cpu": cpu_seconds() - before}
+
+
+def texts_of(prefix: Path) -> list[str]:
+    files = sorted(prefix.parent.glob(f"{prefix.name}-*-of-*.tsv"))
+    lines = (line for file in files for line in file.read_text(encoding="utf-8").splitlines())
+    return [line.split("\t", 4)[4] for line in lines]
+
+
+def measure(options: argparse.Namespace, folder: Path, round_number: int) -> Times:
+    """Return the time of each command, and check that their outputs are equal."""
+    source, plain = folder / "in.txt", folder / "out.txt"
+    size = "--batch-size", options.batch_size
+    found = {
+        "translate": seconds(1, "translate", options.model, source, "-o", plain, *size),
+    }
+    expected = plain.read_text(encoding="utf-8").splitlines()
+    for count in (1, 2):
+        prefix = folder / f"bulk-{count}"
+        bulk = ["bulk", options.model, "--input", source, "-o", prefix, "--shards", 8, *size]
+        workers = ["--", "--direct_num_workers", count]
+        name = f"bulk, {count} worker" + "s" * (count > 1)
+        found[name] = seconds(count, *bulk, "--overwrite", *workers)
+        if texts_of(prefix) != expected:
+            raise SystemExit(f"{name}: the output differs from that of translate")
+    print(f"round {round_number}:", report.compact(found))
+    return found
+
+
+def row_of(name: str, rounds: list[Times], lines: int) -> dict[str, Any]:
+    row: dict[str, Any] = {"command": name, "lines": lines}
+    for clock in ("wall", "cpu"):
+        times = [each[name][clock] for each in rounds]
+        row[f"seconds, {clock}"] = statistics.median(times)
+        row[f"lines/s, {clock}"] = lines / statistics.median(times)
+        for other in ("translate", "bulk, 1 worker"):
+            ratios = [each[other][clock] / each[name][clock] for each in rounds]
+            row[f"over {other}, {clock}"] = statistics.median(ratios)
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, default=MODEL)
+    parser.add_argument("--input", type=Path, help="file with one text per line; default: dates")
+    parser.add_argument("--lines", type=int, default=20_000)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--output", type=Path, help="JSON file; default benchmarks/results/")
+    options = parser.parse_args()
+    if len(CORES) < 2:
+        raise SystemExit("two cores are needed")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        (folder / "in.txt").write_text("".join(lines_of(options)), encoding="utf-8")
+        rounds = [measure(options, folder, number) for number in range(options.rounds)]
+    rows = [row_of(name, rounds, options.lines) for name in rounds[0]]
+    report.show("whole commands", rows)
+    options.threads, options.isa, options.quick, options.tiny = 2, "all", False, False
+    run = Run(options, options.rounds, [], [])
+    versions = {"apache-beam": report.version("apache-beam")}
+    report.save(run, "bulk", {"commands": rows}, rounds, versions)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""Models as `ModelHandler` objects of Beam's `RunInference`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from apache_beam.ml.inference.base import ModelHandler
+
+from keras_attention.child_processes import child_environment
+from keras_attention.errors import InputError
+from keras_attention.text.padded_batches import SORTED_BATCHES
+from keras_attention.text.usable_texts import answer_each
+from keras_attention.translation.result import Translation
+
+from .chunks import Chunk, Line
+
+Translate = Callable[[Iterable[str]], Iterable[Translation]]
+"""A function that yields the translation of each text in order, or raises a `TextError`."""
+
+Answer = Translation | InputError
+"""The translation of a line, or the error that explains why there is none."""
+
+_GRAPH_FILE = "saved_model.pb"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that is ready to translate.
+
+    Attributes:
+        translate: translates texts.
+        sort: whether to sort them by length before, because `translate` does not.
+    """
+
+    translate: Translate
+    sort: bool = False
+
+    def answer(self, lines: Sequence[Line]) -> list[Answer]:
+        """Return the answer to each line, in the same order."""
+        if not self.sort:
+            return list(answer_each(self.translate, lines))
+        order = sorted(range(len(lines)), key=lambda place: len(str(lines[place])))
+        answers = answer_each(self.translate, [lines[place] for place in order])
+        found = dict(zip(order, answers, strict=True))
+        return [found[place] for place in range(len(lines))]
+
+
+def open_model(path: str | Path, **options: Any) -> Loaded:
+    """Load a model of any format.
+
+    Args:
+        path: a TFLite file, the version folder of a SavedModel, a model's folder or a checkpoint.
+        **options: options of `DeviceTranslator.translate_each`, `SavedModelTranslator.stream` or
+            `Translator.stream`.
+
+    Raises:
+        InputError: if there is no such model, or it does not support an option.
+    """
+    path = Path(path)
+    if path.suffix == ".tflite":
+        from ..device.device_translator import DeviceTranslator
+
+        return Loaded(partial(DeviceTranslator.load(path).translate_each, **options))
+    if sorts_nothing(path):
+        from ..saved_model.saved_model import SavedModelTranslator
+
+        return Loaded(partial(SavedModelTranslator.load(path).stream, **options), sort=True)
+    from keras_attention.translation.translator import Translator
+
+    return Loaded(partial(Translator.load(path).stream, **options))
+
+
+def sorts_nothing(path: Path) -> bool:
+    """Return whether a path is a SavedModel, whose translator does not sort texts by length."""
+    return (path / _GRAPH_FILE).is_file()
+
+
+class _TextHandler(ModelHandler[Any, Any, Loaded]):  # type: ignore[misc]
+    """What the handlers share."""
+
+    def set_environment_vars(self) -> None:
+        """Set the variables that TensorFlow reads when it is imported, unless they are set."""
+        for name, value in child_environment({}, 1).items():
+            os.environ.setdefault(name, value)
+
+    def get_metrics_namespace(self) -> str:
+        """Return the namespace of the metrics of `RunInference`."""
+        return "keras_attention_inference"
+
+
+class TranslationHandler(_TextHandler):
+    """A handler that translates texts with a model, for `RunInference` in your own pipeline.
+
+    Every process loads the model once, even if several threads use it. Texts of a bundle are
+    collected and sorted by length, so that those searched together have similar lengths. The result
+    for a text that cannot be translated, such as one that is too long, is a `TextError`; the other
+    texts are not affected. For elements with keys, wrap the handler in Beam's `KeyedModelHandler`.
+
+    Args:
+        model: a TFLite file, the version folder of a SavedModel, a model's folder or a checkpoint.
+            Workers on other machines need it at the same path, such as in their container image.
+        collect: largest number of texts to collect, a positive integer.
+        **options: options of the translator, such as `beam_width=4` for a SavedModel or a model,
+            `beam=True` for a TFLite file, or `features={"language": "kor"}`.
+
+    Example:
+        texts = pipeline | beam.io.ReadFromText("lines.txt")
+        found = texts | RunInference(TranslationHandler("saved_models/pairs/1"))
+        good = found | beam.Filter(lambda each: not isinstance(each, TextError))
+        good | beam.Map(lambda each: each.text) | beam.io.WriteToText("out")
+    """
+
+    def __init__(
+        self, model: str | Path, *, collect: int = 64 * SORTED_BATCHES, **options: Any
+    ) -> None:
+        super().__init__(max_batch_size=collect)
+        self.model, self.options = str(model), options
+
+    def load_model(self) -> Loaded:
+        """Load the model."""
+        return open_model(self.model, **self.options)
+
+    def run_inference(
+        self,
+        batch: Sequence[str],
+        model: Loaded,
+        inference_args: Mapping[str, Any] | None = None,
+    ) -> Iterable[Answer]:
+        """Return the translation of each text, or the error that explains why there is none."""
+        return model.answer(batch)
+
+    def get_num_bytes(self, batch: Sequence[str]) -> int:
+        """Return the number of characters, which is faster to count than bytes."""
+        return sum(map(len, batch))
+
+
+class ChunkHandler(_TextHandler):
+    """A handler whose batches are chunks, so that batches do not depend on the runner's bundles.
+
+    Args:
+        load: loads the model; it can be pickled.
+    """
+
+    def __init__(self, load: Callable[[], Loaded]) -> None:
+        super().__init__()
+        self.load = load
+
+    def load_model(self) -> Loaded:
+        """Load the model."""
+        return self.load()
+
+    def should_skip_batching(self) -> bool:
+        """Return True, because a chunk is a batch already."""
+        return True
+
+    def run_inference(
+        self, batch: Chunk, model: Loaded, inference_args: Mapping[str, Any] | None = None
+    ) -> Iterable[tuple[Chunk, list[Answer]]]:
+        """Return the chunk with the answer to each of its lines."""
+        return [(batch, model.answer(batch.lines))]
+
+    def get_num_bytes(self, batch: Chunk) -> int:
+        """Return the number of characters, which is faster to count than bytes."""
+        return sum(len(line) for line in batch.lines if isinstance(line, str))

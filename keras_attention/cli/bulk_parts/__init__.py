@@ -1,0 +1,1 @@
+"""The parts of the command `bulk`: its model, its runner, its progress and its summary."""

@@ -1,0 +1,185 @@
+"""Runs the pipeline of a `bulk` command, shows its progress and prints its counters."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.metrics import MetricsFilter
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners.runner import PipelineState
+
+from keras_attention.cli.bulk_parts.job_model import JobModel
+from keras_attention.cli.bulk_parts.runner_options import DIRECT, shared_cores
+from keras_attention.cli.native_messages import native_output_hidden
+from keras_attention.cli.progress import show_progress, shows_progress
+from keras_attention.cli.stopping import advise_on_stop
+from keras_attention.errors import InputError
+from keras_attention.export.bulk.chunks import InputFile
+from keras_attention.export.bulk.output_files import OutputFiles
+from keras_attention.export.bulk.pipeline import BulkTranslation
+from keras_attention.export.bulk.records import COUNTERS, NAMESPACE, RecordFormat
+from keras_attention.export.bulk.storage import delete_folder, is_local
+from keras_attention.files.text_files import read_lines_or_errors
+
+_SECONDS = 0.5
+"""Time between two looks at the progress."""
+
+
+def run_bulk(
+    model: JobModel,
+    inputs: list[InputFile],
+    outputs: OutputFiles,
+    form: RecordFormat,
+    options: PipelineOptions,
+) -> None:
+    """Translate files, and print the counters.
+
+    Args:
+        model: the model, which is already checked.
+        inputs: the files to translate.
+        outputs: the files to write.
+        form: the format of the output.
+        options: the runner and its options.
+
+    Raises:
+        InputError: if the pipeline fails; it has written no output then.
+    """
+    begun = time.monotonic()
+    with _progress(inputs) as progress:
+        pipeline = _make_pipeline(options)
+        size = model.lines_at_once()
+        _ = pipeline | BulkTranslation(
+            inputs, model, outputs, size=size, form=form, progress=progress
+        )
+        with shared_cores(options):
+            counters = _run(pipeline, options.view_as(StandardOptions).runner, outputs)
+    _print_summary(counters, outputs, time.monotonic() - begun)
+
+
+def _make_pipeline(options: PipelineOptions) -> beam.Pipeline:
+    try:
+        return beam.Pipeline(options=options)
+    except ValueError as error:  # the runner requires other options
+        raise InputError(f"RUNNER OPTIONS: {' '.join(str(error).split())}") from error
+
+
+def _run(pipeline: beam.Pipeline, runner: str, outputs: OutputFiles) -> Mapping[str, int] | None:
+    """Run the pipeline, and return its counters, or None if the runner has none."""
+    try:
+        nothing = f"Nothing was written to {outputs.prefix}."
+        with advise_on_stop(nothing), _quiet(runner):
+            result = pipeline.run()
+            state = result.wait_until_finish()
+    except Exception as error:  # a runner may raise anything
+        delete_folder(outputs.partial_folder)
+        raise InputError(
+            f"{runner}: the pipeline failed and wrote no output. Received: {_last_line(error)}"
+        ) from error
+    if state != PipelineState.DONE:
+        raise InputError(
+            f"{runner}: the pipeline did not end well and wrote no output. Received: the state "
+            f"{state}."
+        )
+    return _counters(result)
+
+
+def _last_line(error: Exception) -> str:
+    """Return the message of an error, without the traceback of a worker before it."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else type(error).__name__
+
+
+@contextmanager
+def _quiet(runner: str) -> Iterator[None]:
+    """Hide the logs of workers on this machine, unless this process shows native messages.
+
+    Show what other runners log about a job, such as its address.
+    """
+    here = runner == DIRECT
+    logger = logging.getLogger(None if here else "apache_beam.runners")
+    before = logger.level
+    logging.basicConfig()
+    logger.setLevel(logging.CRITICAL if here else logging.INFO)  # such as the address of a job
+    report = threading.excepthook
+    if here:  # the thread of a killed worker raises too, and the pipeline reports it
+        threading.excepthook = lambda arguments: None
+    try:
+        with native_output_hidden() if here and _has_own_stderr() else nullcontext():
+            yield
+    finally:
+        logger.setLevel(before)
+        threading.excepthook = report
+
+
+def _has_own_stderr() -> bool:
+    """Return whether Python's errors go to another descriptor than those of native code."""
+    try:
+        return sys.stderr.fileno() != 2
+    except (OSError, ValueError):  # it is not a file
+        return False
+
+
+def _counters(result: Any) -> dict[str, int] | None:
+    try:
+        found = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]
+    except NotImplementedError:
+        return None
+    counters = dict.fromkeys(COUNTERS, 0)
+    for each in found:
+        counters[each.key.metric.name] += each.result
+    return counters
+
+
+def _print_summary(counters: Mapping[str, int] | None, outputs: OutputFiles, took: float) -> None:
+    dead = outputs.final(outputs.shards)
+    if counters is None:
+        print(f"This runner reports no counters; the lines that were refused are in {dead}.")
+    else:
+        for name, value in counters.items():
+            print(f"{name}: {value}")
+        print(f"seconds: {took:.1f}\nlines per second: {counters['lines'] / took:.1f}")
+    print(f"shards: {outputs.final(0)} to {outputs.final(outputs.shards - 1)}")
+    print(f"dead letters: {dead}")
+
+
+@contextmanager
+def _progress(inputs: list[InputFile]) -> Iterator[str]:
+    """Yield the path of a file to which workers of this machine add finished lines; "" for none.
+
+    The bar follows this file. Workers of other machines cannot write it.
+    """
+    if not shows_progress():
+        yield ""
+        return
+    local = all(is_local(each.path) for each in inputs)
+    total = sum(_count(each.path) for each in inputs) if local else None
+    with tempfile.NamedTemporaryFile() as file, show_progress(total, unit="lines") as advance:
+        ended = threading.Event()
+
+        def follow() -> None:
+            done = 0
+            while not ended.wait(_SECONDS):
+                found = sum(map(int, Path(file.name).read_bytes().split(b"\n")[:-1]))
+                advance(found - done)
+                done = found
+
+        thread = threading.Thread(target=follow, daemon=True)
+        thread.start()
+        try:
+            yield file.name
+        finally:
+            ended.set()
+            thread.join()
+
+
+def _count(path: str) -> int:
+    return sum(1 for _ in read_lines_or_errors(path))

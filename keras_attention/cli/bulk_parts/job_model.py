@@ -1,0 +1,47 @@
+"""The model of a `bulk` command, which every worker loads once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keras_attention.cli.translate_parts.job import TranslationJob
+from keras_attention.export.bulk.handlers import Loaded, sorts_nothing
+from keras_attention.text.padded_batches import SORTED_BATCHES
+
+_loaded: dict[str, Loaded] = {}
+"""The models of this process. The command checks its options with the model, so a worker in the
+same process need not load it again."""
+
+
+@dataclass(frozen=True)
+class JobModel:
+    """Loads the model of a job; it is pickled and sent to the workers.
+
+    Attributes:
+        job: the model and its options.
+    """
+
+    job: TranslationJob
+
+    def __call__(self) -> Loaded:
+        """Return the model, ready to translate.
+
+        Raises:
+            InputError: if there is no such model, or it does not support an option.
+        """
+        key = repr(self.job)
+        if key not in _loaded:
+            _loaded.clear()
+            _loaded[key] = Loaded(self.job.open()(0), sort=sorts_nothing(self.job.model))
+        return _loaded[key]
+
+    def lines_at_once(self) -> int:
+        """Return the number of lines that are sorted by length together."""
+        if sorts_nothing(self.job.model):
+            return self.job.batch_size * SORTED_BATCHES
+        return self.job.lines_at_once()
+
+
+def forget_models() -> None:
+    """Drop the models of this process."""
+    _loaded.clear()
