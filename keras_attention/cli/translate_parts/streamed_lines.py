@@ -58,7 +58,8 @@ def open_stream(
         search: `prefix` and fields of `SearchOptions`, which override the model's settings.
         others: further models of an ensemble with this one.
         whole_vocabulary: whether to ignore the model's short list.
-        max_tokens: largest number of tokens of a text. Default: the translator's limit.
+        max_tokens: largest number of tokens of a text; a SavedModel does not support it. Default:
+            the translator's limit.
         features: values of source features by name, for texts that do not carry them.
 
     Raises:
@@ -70,7 +71,7 @@ def open_stream(
     if is_export(path):
         others_given = {
             "with": others,
-            "max_tokens": max_tokens,
+            "max_tokens": max_tokens if path.suffix != ".tflite" else None,
             "whole_vocabulary": whole_vocabulary,
         }
         given = [*search, *(name for name, value in others_given.items() if value)]
@@ -79,7 +80,7 @@ def open_stream(
                 f"{path}: an export streams with its own settings; options of the search require "
                 f"the model's folder. Received: {option_of(refused[0])}."
             )
-        return _open_export(path, features)
+        return _open_export(path, features, max_tokens)
     with lean_imports():
         from keras_attention.translation.translator import Translator
 
@@ -93,7 +94,7 @@ def open_stream(
     return partial(translator.stream, features=features, **search)
 
 
-def _open_export(path: Path, features: Mapping[str, str]) -> StreamText:
+def _open_export(path: Path, features: Mapping[str, str], max_tokens: int | None) -> StreamText:
     if path.suffix != ".tflite":
         with lean_imports():
             from keras_attention.export.saved_model.saved_model import SavedModelTranslator
@@ -104,7 +105,7 @@ def _open_export(path: Path, features: Mapping[str, str]) -> StreamText:
         return stream
     from keras_attention.export.device.device_translator import DeviceTranslator
 
-    device = DeviceTranslator.load(path)
+    device = DeviceTranslator.load(path, max_tokens=max_tokens)
     device.codec.source.features.check(features)
     return partial(device.stream, features=features)
 
