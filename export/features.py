@@ -135,7 +135,8 @@ def _source_spec(model: Model, *, rows: int | None, steps: int | None = None) ->
     first, *rest = shape
     if rows and None in rest:
         raise InputError(
-            "a TFLite file requires a `source_shape` in which only the number of steps may be None. "
+            "in a TFLite file only the number of steps, the first size of `source_shape`, may be "
+            "None. "
             f"Received: source_shape={shape}."
         )
     dtype = tf.float32 if rest else tf.int32

@@ -53,7 +53,7 @@ def test_a_tflite_file_reads_any_number_of_steps(tmp_path):
 
 def test_in_a_tflite_file_only_the_number_of_steps_may_be_unknown(tmp_path):
     model = small_model(source_vocabulary_size=None, source_shape=(None, None))
-    with pytest.raises(InputError, match=r"only the number of steps .* source_shape=\(None, None"):
+    with pytest.raises(InputError, match=r"only the number of steps, .* source_shape=\(None, None"):
         export_features_tflite(model, tmp_path / "model.tflite", OPTIONS)
 
 
