@@ -3,7 +3,7 @@
 python benchmarks/speed/device_lengths.py --export files/after
 python benchmarks/speed/device_lengths.py before=files/before-64 ... after=files/after-64
 
-The first command writes an untrained model of 1.3 million parameters with the installed version:
+The first command writes an untrained model of 1.2 million parameters with the installed version:
 `NAME-64.PRECISION.tflite` and `NAME-1024.PRECISION.tflite`, with these values of
 `max_source_length`. Run it with an older version too, to compare with its files. The second
 command translates texts of several lengths with each file, and writes a table.
