@@ -38,7 +38,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--stream", action="store_true", help="print each token as soon as it is known"
     )
     parser.add_argument("--threads", type=int, default=1, help="number of CPU threads (default 1)")
+    parser.add_argument(
+        "--max-tokens",
+        type=int,
+        metavar="N",
+        help="largest number of tokens of a line, with the end token; a longer line is an error "
+        "(default 1024, or the file's max_source_length if that is larger)",
+    )
     options = parser.parse_args(arguments)
+    if options.max_tokens is not None and options.max_tokens < 1:
+        parser.error(f"--max-tokens must be at least 1. Received: {options.max_tokens}.")
     if not 1 <= options.threads <= MOST_THREADS:
         parser.error(f"--threads must be from 1 to {MOST_THREADS}. Received: {options.threads}.")
     if options.beam and options.stream:
@@ -52,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    translator = DeviceTranslator.load(options.file, threads=options.threads)
+    translator = DeviceTranslator.load(
+        options.file, threads=options.threads, max_tokens=options.max_tokens
+    )
     for number, line in enumerate(decode_lines(sys.stdin.buffer, _INPUT), start=1):
         try:
             _print(translator, line, options)

@@ -95,16 +95,16 @@ def export_features_tflite(
         model: a model with a `source_shape`, or an ensemble of such models.
         path: the file to write.
         options: how to search; if `beam_width` is 1, `beam` returns 4 hypotheses.
-        steps: number of steps of a source, required if `source_shape` does not fix it; pad
-            shorter sources with zeros.
+        steps: number of steps of a source, if `source_shape` does not fix it; pad shorter sources
+            with zeros. Default: any number of steps, which LiteRT.js cannot run.
         precision: one of `tflite.conversion.PRECISIONS`.
 
     Returns:
         The path of the file.
 
     Raises:
-        InputError: if the model reads token ids or cannot be exported, `steps` is missing, or
-            `precision` is not one of `PRECISIONS`.
+        InputError: if the model reads token ids or cannot be exported, `source_shape` does not fix
+            the sizes after the first one, or `precision` is not one of `PRECISIONS`.
     """
     source = _source_spec(model, rows=1, steps=steps)
     copy = portable_model(model)
@@ -133,10 +133,11 @@ def _source_spec(model: Model, *, rows: int | None, steps: int | None = None) ->
             "Translator. Received: a model that reads token ids."
         )
     first, *rest = shape
-    if rows and (first is None and steps is None or None in rest):
+    if rows and None in rest:
         raise InputError(
-            "the shapes in a TFLite file are fixed: pass `steps`, the number of steps of a source. "
-            f"Received: source_shape={shape}, steps={steps}."
+            "in a TFLite file only the number of steps, the first size of `source_shape`, may be "
+            "None. "
+            f"Received: source_shape={shape}."
         )
     dtype = tf.float32 if rest else tf.int32
     return tf.TensorSpec([rows, first if steps is None else steps, *rest], dtype, "source")

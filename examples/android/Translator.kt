@@ -5,6 +5,8 @@ import java.util.zip.ZipFile
 import kotlinx.serialization.json.*
 import org.tensorflow.lite.Interpreter
 
+private const val MAX_TOKENS = 1024
+
 /**
  * An output: its text, the sum of its tokens' log-probabilities, its tokens up to `</s>`, and for
  * each token its weights over the source's tokens and `</s>`.
@@ -19,20 +21,33 @@ class Translation(
 /**
  * Translates texts with a TFLite file that keras-attention exported, by greedy search.
  *
+ * A text may have up to [maxTokens] tokens, `</s>` included; by default 1024, or the file's
+ * `max_source_length` if that is more. A file of version 0.1 accepts only `max_source_length` tokens.
+ *
  * The model must have character or word tokenizers. Requires `com.google.ai.edge.litert:litert` and
  * `org.jetbrains.kotlinx:kotlinx-serialization-json`.
  *
  *     Translator(File(context.filesDir, "g2p-kor.tflite")).use { it.translate("학교").text }
  */
-class Translator(file: File, threads: Int = 2) : AutoCloseable {
+class Translator(file: File, threads: Int = 2, maxTokens: Int? = null) : AutoCloseable {
     private val files = readArchive(file)
     private val settings = files.json("translator.json")
+    private val maxSourceLength = settings.text("max_source_length").toInt()
+    private val anyLength = files.json("manifest.json").flag("any_length")
+    private val longest =
+        maxTokens ?: if (anyLength) maxOf(MAX_TOKENS, maxSourceLength) else maxSourceLength
     private val source = tokenizer("source", "source")
     private val joint = settings.flag("joint_vocabulary")
     private val target = tokenizer("target", if (joint) "source" else "target")
-    private val maxSourceLength = settings.text("max_source_length").toInt()
     private val maxLength = settings.text("max_length").toInt()
     private val interpreter = Interpreter(file, Interpreter.Options().setNumThreads(threads))
+
+    init {
+        require(longest >= 1 && (anyLength || longest <= maxSourceLength)) {
+            "expected maxTokens of at least 1" +
+                (if (anyLength) "" else " and at most $maxSourceLength") + ". Received: $longest."
+        }
+    }
 
     /**
      * Translates a text.
@@ -44,15 +59,16 @@ class Translator(file: File, threads: Int = 2) : AutoCloseable {
     fun translate(text: String): Translation {
         val words = source.cut(text)
         val ids = source.encode(text)
-        require(ids.size <= maxSourceLength) {
-            "expected at most $maxSourceLength tokens with </s>. Received: ${ids.size}."
+        require(ids.size <= longest) {
+            "expected at most $longest tokens with </s>. Received: ${ids.size}."
         }
+        val padded = ids.copyOf(if (anyLength) ids.size else maxSourceLength)
         val tokens = arrayOf(IntArray(maxLength))
         val score = FloatArray(1)
-        val attended = maxSourceLength - source.features.size
+        val attended = padded.size - source.features.size
         val weights = arrayOf(Array(maxLength) { FloatArray(attended) })
         interpreter.runSignature(
-            mapOf<String, Any>("source" to arrayOf(ids.copyOf(maxSourceLength))),
+            mapOf<String, Any>("source" to arrayOf(padded)),
             mapOf<String, Any>("tokens" to tokens, "score" to score, "alignment" to weights),
             "greedy",
         )

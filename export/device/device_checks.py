@@ -8,7 +8,7 @@ from typing import Any
 from keras_attention.errors import InputError
 from keras_attention.translation.codec import TextCodec
 
-from .device_file import BATCHED
+from .device_file import BATCHED, source_lengths
 
 ANY = -1
 """The runtime's number for a dimension of any size."""
@@ -45,8 +45,7 @@ def check_graph(
 def _shapes(
     signature: str, codec: TextCodec, manifest: Mapping[str, Any]
 ) -> Mapping[str, list[int]]:
-    source, target = codec.settings.max_source_length, codec.settings.max_length
-    attended = source - len(codec.source.features)
+    (source, attended), target = source_lengths(codec), codec.settings.max_length
     if signature == "encode":
         return {"source": [1, source]}
     if signature == "decode_step":

@@ -15,7 +15,16 @@ from keras_attention.decoding.automata.automaton import OUTPUTS_FILE, Automaton
 from keras_attention.decoding.options import LARGEST_BATCH, LONGEST, WIDEST_BEAM
 from keras_attention.errors import InputError, check_positive
 from keras_attention.files.artefacts import check_archive
-from keras_attention.files.schema import JsonFile, dictionary_of, integer, nullable, optional, text
+from keras_attention.files.schema import (
+    JsonFile,
+    dictionary_of,
+    flag,
+    integer,
+    nullable,
+    optional,
+    text,
+)
+from keras_attention.text.text_limit import TextLimit, default_limit
 from keras_attention.translation.codec import SIDES, TextCodec
 
 MANIFEST_FILE = "manifest.json"
@@ -38,6 +47,7 @@ _MANIFEST = JsonFile(
         "max_length": integer(1, LONGEST),
         "beam_width": integer(1, WIDEST_BEAM),
         "max_steps": optional(nullable(integer(1))),
+        "any_length": optional(flag()),
         "batch_size": optional(integer(1, LARGEST_BATCH)),
         "vocabulary": {side: {"tokens": integer(1)} for side in SIDES},
     },
@@ -64,6 +74,49 @@ class DeviceFile:
         """Number of texts that the file searches together."""
         size: int = self.manifest.get("batch_size", 1)
         return size
+
+    @property
+    def least_tokens(self) -> int:
+        """Number of tokens to which a source is padded.
+
+        A file of version 0.1 accepts only sources of `max_source_length` tokens.
+        """
+        return 1 if self._any_length else self.codec.settings.max_source_length
+
+    def text_limit(self, name: str, max_tokens: int | None = None) -> TextLimit:
+        """Return the largest length of a text.
+
+        Args:
+            name: the file's name, for error messages.
+            max_tokens: largest number of tokens. Default: 1024, or `max_source_length` if that is
+                more; for a file of version 0.1, `max_source_length`.
+
+        Raises:
+            InputError: if `max_tokens` is more than `LONGEST`, or more than the file accepts.
+            ValueError: if `max_tokens` is not a positive integer.
+        """
+        own = self.codec.settings.max_source_length
+        if max_tokens is None:
+            return TextLimit(default_limit(own) if self._any_length else own)
+        limit, most = TextLimit(max_tokens), LONGEST if self._any_length else own
+        if max_tokens > most:
+            advice = "" if self._any_length else "; export the model again for texts of any length"
+            raise InputError(
+                f"{name}: expected a limit of at most {most} tokens for a text{advice}. "
+                f"Received: {max_tokens}."
+            )
+        return limit
+
+    @property
+    def _any_length(self) -> bool:
+        known: bool = self.manifest.get("any_length", False)
+        return known
+
+
+def source_lengths(codec: TextCodec) -> tuple[int, int]:
+    """Return the declared numbers of tokens of a source, and of those that have an alignment."""
+    source = codec.settings.max_source_length
+    return source, source - len(codec.source.features)
 
 
 def check_batch_size(batch_size: int) -> None:

@@ -16,7 +16,6 @@ from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.special_tokens import PAD_ID
 from keras_attention.text.batched_texts import EncodedText, map_texts
 from keras_attention.text.source_features import add_features
-from keras_attention.text.text_limit import TextLimit
 from keras_attention.translation.codec import pad
 from keras_attention.translation.result import StreamedToken, Translation
 from keras_attention.translation.streaming import stream_tokens
@@ -24,6 +23,7 @@ from keras_attention.translation.streaming import stream_tokens
 from .device_checks import check_graph
 from .device_choice import choose_greedily
 from .device_file import BATCHED, SIGNATURES, read_device_file
+from .interpreter import make_interpreter
 
 FEWEST = 1 / 4
 """Smallest share of a batch that is searched together. In int8, a whole batch takes as long as a
@@ -44,6 +44,10 @@ class DeviceTranslator:
         content: the whole file.
         name: the file's name, for error messages.
         threads: CPU threads of the runtime, from 1 to 256.
+        max_tokens: largest number of tokens of a text, `</s>` included. Longer texts are errors.
+            Memory and time grow with the length of each text, not with this limit. Default: 1024,
+            or the file's `max_source_length` if that is more; for files of version 0.1, which do
+            not accept more, `max_source_length`.
 
     Attributes:
         codec: the tokenizers and search settings.
@@ -54,49 +58,62 @@ class DeviceTranslator:
             more.
 
     Raises:
-        InputError: if the file is damaged, of a newer format, or not exported by keras-attention.
-        ValueError: if `threads` is not an integer from 1 to 256.
+        InputError: if the file is damaged, of a newer format, or not exported by keras-attention;
+            if `max_tokens` is more than 65,536, or more than the file accepts.
+        ValueError: if `threads` is not an integer from 1 to 256, or `max_tokens` is not a positive
+            integer.
 
     Example:
         translator = DeviceTranslator.load("saved_models/dates/dates.tflite")
         translator(["march 27, 2016"])[0].text
     """
 
-    def __init__(self, content: bytes, name: str = "model", *, threads: int = 1) -> None:
+    def __init__(
+        self,
+        content: bytes,
+        name: str = "model",
+        *,
+        threads: int = 1,
+        max_tokens: int | None = None,
+    ) -> None:
         check_positive(threads=threads)
         if threads > MOST_THREADS:
             raise ValueError(f"`threads` must be at most {MOST_THREADS}. Received: {threads}.")
         self.name = name
-        self._arguments = content, name, threads
+        self._arguments = content, name, threads, max_tokens
         file = read_device_file(content, name)
         self.codec, self.manifest, self.automaton = file.codec, file.manifest, file.automaton
-        self.batch_size = file.batch_size
+        self.batch_size, self._least_tokens = file.batch_size, file.least_tokens
         self.confidence = Confidence.from_manifest(file.manifest, name)
-        self._limit = TextLimit(self.codec.settings.max_source_length)
+        self._limit = file.text_limit(name, max_tokens)
         signatures = (*SIGNATURES, *(BATCHED.values() if self.batch_size > 1 else ()))
-        self._interpreter = _make_interpreter(content, name, threads, signatures)
+        self._interpreter = make_interpreter(content, name, threads, signatures)
         self._runners: dict[str, tuple[Any, list[str]]] = {}
         self._turn = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return a function and arguments that make a copy from the file's bytes."""
-        content, name, threads = self._arguments
-        return partial(DeviceTranslator, threads=threads), (content, name)
+        content, name, threads, max_tokens = self._arguments
+        return partial(DeviceTranslator, threads=threads, max_tokens=max_tokens), (content, name)
 
     @classmethod
-    def load(cls, path: str | Path, *, threads: int = 1) -> DeviceTranslator:
+    def load(
+        cls, path: str | Path, *, threads: int = 1, max_tokens: int | None = None
+    ) -> DeviceTranslator:
         """Load a file that `keras-attention export` or `export_tflite` wrote.
 
         Args:
             path: the file.
             threads: CPU threads of the runtime, from 1 to 256.
+            max_tokens: largest number of tokens of a text; see the class.
 
         Raises:
             InputError: if the file is missing, damaged, of a newer format, or not exported by
-                keras-attention.
-            ValueError: if `threads` is not an integer from 1 to 256.
+                keras-attention; if `max_tokens` is more than 65,536, or more than the file accepts.
+            ValueError: if `threads` or `max_tokens` is out of its range.
         """
-        return cls(read_artefact(path, largest=LARGEST_MODEL), str(path), threads=threads)
+        content = read_artefact(path, largest=LARGEST_MODEL)
+        return cls(content, str(path), threads=threads, max_tokens=max_tokens)
 
     def __call__(
         self, texts: Any, *, beam: bool = False, features: Mapping[str, str] | None = None
@@ -114,7 +131,7 @@ class DeviceTranslator:
             One `Translation` for a string, a list in the same order for an iterable.
 
         Raises:
-            TextError: if a text has more tokens than the file accepts.
+            TextError: if a text has more than `max_tokens` tokens.
             TypeError: if `texts` is neither a string nor an iterable of strings.
         """
         if isinstance(texts, str):
@@ -140,8 +157,8 @@ class DeviceTranslator:
             features: as in `__call__`.
 
         Raises:
-            TextError: if a text has more tokens than the file accepts; raised after the
-                translations of the texts before it.
+            TextError: if a text has more than `max_tokens` tokens; raised after the translations of
+                the texts before it.
         """
         self.codec.source.features.check(features or {})
         return self._translate_each(add_features(check_texts(texts), features or {}), beam)
@@ -197,8 +214,8 @@ class DeviceTranslator:
             features: as in `__call__`.
 
         Raises:
-            TextError: if the text has more tokens than the file accepts; raised when the first
-                token is requested.
+            TextError: if the text has more than `max_tokens` tokens; raised when the first token is
+                requested.
         """
         self.codec.source.features.check(features or {})
         (text,) = add_features([text], features or {})
@@ -210,12 +227,13 @@ class DeviceTranslator:
         yield from stream_tokens(self.codec, words, steps)
 
     def fits(self, text: str) -> bool:
-        """Return whether `text` has no more tokens than the file accepts."""
+        """Return whether `text` has at most `max_tokens` tokens."""
         return self._limit.fits(text, self.codec.source)
 
     def _source(self, text: str) -> Any:
+        """Return the ids of a text `[1, S]`, padded only if the file requires a fixed length."""
         ids = self._limit.encode(text, self.codec.source)
-        source = np.full((1, self._limit.tokens), PAD_ID, "int32")
+        source = np.full((1, max(len(ids), self._least_tokens)), PAD_ID, "int32")
         source[0, : len(ids)] = ids
         return source
 
@@ -240,23 +258,3 @@ class DeviceTranslator:
             check_graph(runner, signature, self.codec, self.manifest, self.name)
             self._runners[signature] = runner, list(runner.get_input_details())
         return self._runners[signature]
-
-
-def _make_interpreter(content: bytes, name: str, threads: int, expected: Iterable[str]) -> Any:
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError:
-        raise InputError(
-            "running a TFLite file requires ai-edge-litert: pip install ai-edge-litert."
-        ) from None
-    try:
-        interpreter = Interpreter(model_content=content, num_threads=threads)
-        signatures = interpreter.get_signature_list()
-    except (ValueError, RuntimeError):
-        raise InputError(f"{name}: damaged, the TFLite runtime cannot read it.") from None
-    if missing := set(expected) - set(signatures):
-        raise InputError(
-            f"{name}: the signature {min(missing)!r} is missing; expected a TFLite file that "
-            f"keras-attention exported. Received: the signatures {', '.join(sorted(signatures))}."
-        )
-    return interpreter

@@ -21,12 +21,13 @@ from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.outputs.output_rule import OutputRule, automaton_of
 from keras_attention.translation.translator import Translator
 
-from ..device.device_file import check_batch_size, write_device_file
+from ..device.device_file import check_batch_size, source_lengths, write_device_file
 from ..graphs.named_memory import Model
 from ..graphs.portable import portable_copy
 from ..graphs.searches import raw_variables
 from ..saved_model.manifest import describe
 from .compact import compact
+from .declared_length import declare_length
 from .device_graphs import beam_width_of, trace_graphs
 from .flat_file import pack_flat_file, read_flat_file
 from .precision import FLOAT16, FLOAT32, INT8, INT8_WEIGHTS, lower
@@ -125,10 +126,12 @@ class Converted:
         about = {
             **(about or {}),
             "max_steps": translator.model.longest,
+            "any_length": True,
             "confidence": translator.confidence.to_json(),
             **({"batch_size": batch_size} if batch_size > 1 else {}),
         }
-        file_bytes = convert(trace_graphs(copy, batch_size), copy.model)
+        lengths = source_lengths(translator.codec)
+        file_bytes = declare_length(convert(trace_graphs(copy, batch_size), copy.model), *lengths)
         return cls(file_bytes, translator.codec, paths_of(copy.model), about, copy.output_rule)
 
     def write(
@@ -211,6 +214,9 @@ def convert(graphs: Mapping[str, Any], model: Model) -> bytes:
         tf.saved_model.save(holder, folder, signatures=graphs)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(graphs))
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        # An encoder then writes its outputs into one buffer. By default, it copies all of them at
+        # each step, which takes twice as long.
+        converter._experimental_enable_dynamic_update_slice = True
         file_bytes: bytes = converter.convert()
     return file_bytes
 

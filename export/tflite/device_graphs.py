@@ -25,7 +25,7 @@ def beam_width_of(settings: SearchSettings) -> int:
 
 
 def trace_graphs(translator: Translator, batch_size: int = 1) -> dict[str, Any]:
-    """Return the traced signatures of a TFLite file, for one source of `S = max_source_length` ids.
+    """Return the traced signatures of a TFLite file, for one source of any length `S`.
 
     - `greedy` accepts `source` `[1, S]`, ended by the end token and padded with 0, and returns
       `tokens` `[1, T]`, `score` `[1]` and `alignment` `[1, T, S]`.
@@ -34,14 +34,14 @@ def trace_graphs(translator: Translator, batch_size: int = 1) -> dict[str, Any]:
     - `encode` and `decode_step` are `model_functions.encode` and `model_functions.step`.
 
     With a `batch_size` of 2 or more, there are also `greedy_batch` and `beam_batch`, the searches
-    for `batch_size` sources of any length `S`. The batch size is fixed, because a TFLite loop needs
+    for `batch_size` sources. The batch size is fixed, because a TFLite loop needs
     to know the number of rows.
 
     An empty source has an empty output with a score of 0.
     """
     model, settings = translator.model, translator.codec.settings
     automaton = automaton_of(translator.output_rule)
-    source = tf.TensorSpec([1, settings.max_source_length], tf.int32, "source")
+    source = tf.TensorSpec([1, None], tf.int32, "source")
     greedy = settings.options(beam_width=1)
     beam = settings.options(beam_width=beam_width_of(settings))
 

@@ -12,7 +12,7 @@ from statistics import mean, median
 
 from keras_attention.errors import InputError
 from keras_attention.files.text_files import write_atomically
-from keras_attention.text.text_limit import TextLimit
+from keras_attention.text.text_limit import TextLimit, default_limit
 from keras_attention.translation.result import Translation
 from keras_attention.translation.translator import Translator
 
@@ -161,7 +161,7 @@ def measure_variants(
         InputError: if no pair is left.
     """
     codec = translator.codec
-    limit = TextLimit(codec.settings.max_source_length)
+    limit = TextLimit(default_limit(codec.settings.max_source_length))
     fitting = [pair for pair in pairs if limit.fits(pair[0], codec.source)]
     if not fitting:
         raise InputError(

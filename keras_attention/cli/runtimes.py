@@ -67,7 +67,8 @@ def open_numbered(
         batch_size: largest number of sources in a batch; an export uses the size stored in it.
         replace_unknown: whether source words replace `<unk>`; see `TextCodec`.
         whole_vocabulary: whether to ignore a model's short list; exports have none.
-        max_tokens: largest number of tokens of a text. Default: the translator's limit.
+        max_tokens: largest number of tokens of a text; a SavedModel does not support it. Default:
+            the translator's limit.
         any_length: whether to remove a model's limit on tokens; an export keeps its limit.
         features: values of source features by name, for texts that do not carry them.
     """
@@ -84,10 +85,10 @@ def open_numbered(
             f"{path}: --replace-unknown requires the model's folder; an export replaces `<unk>` "
             "only if its model was trained with decoding.replace_unknown=true."
         )
-    if exports and max_tokens is not None:
+    if exports and path.suffix != ".tflite" and max_tokens is not None:
         raise InputError(
-            f"{path}: --max-tokens requires the model's folder; the limit of an export is fixed "
-            f"when it is written. Received: --max-tokens {max_tokens}."
+            f"{path}: --max-tokens requires the model's folder or a TFLite file; the limit of a "
+            f"SavedModel is fixed when it is written. Received: --max-tokens {max_tokens}."
         )
     if exports and whole_vocabulary:
         raise InputError(
@@ -95,7 +96,7 @@ def open_numbered(
             "all target tokens. Received: --whole-vocabulary."
         )
     if exports:
-        export = _open_export(path, search, nbest, features)
+        export = _open_export(path, search, nbest, features, max_tokens)
         return lambda first: export  # an export does not sample
     search = {**search, "features": features}
     translator = load_local(
@@ -171,7 +172,11 @@ def read_tflite(path: Path) -> "DeviceFile":
 
 
 def _open_export(
-    path: Path, search: Mapping[str, Any], nbest: int, features: Mapping[str, str]
+    path: Path,
+    search: Mapping[str, Any],
+    nbest: int,
+    features: Mapping[str, str],
+    max_tokens: int | None,
 ) -> Translate:
     served = [known.key for known in ServedOptions.settings()]
     taken = ["beam_width"] if path.suffix == ".tflite" else served
@@ -182,7 +187,7 @@ def _open_export(
             f"--nbest; others require the model's folder. Received: {option_of(refused[0])}."
         )
     if path.suffix == ".tflite":
-        return _open_tflite(path, search.get("beam_width"), nbest, features)
+        return _open_tflite(path, search.get("beam_width"), nbest, features, max_tokens)
     with lean_imports():
         from keras_attention.export.saved_model.saved_model import SavedModelTranslator
 
@@ -193,11 +198,15 @@ def _open_export(
 
 
 def _open_tflite(
-    path: Path, width: int | None, nbest: int, features: Mapping[str, str]
+    path: Path,
+    width: int | None,
+    nbest: int,
+    features: Mapping[str, str],
+    max_tokens: int | None,
 ) -> Translate:
     from keras_attention.export.device.device_translator import DeviceTranslator
 
-    device = DeviceTranslator.load(path)
+    device = DeviceTranslator.load(path, max_tokens=max_tokens)
     own = device.manifest["beam_width"]
     if width not in (None, 1, own):
         raise InputError(

@@ -21,7 +21,7 @@ class SearchSettings(StoredOptions):
 
     max_source_length: int = setting(
         MISSING,
-        "largest number of tokens of a source, including `</s>`, in an export with fixed shapes",
+        "largest number of tokens of a source, including `</s>`, in a runtime with fixed shapes",
         kind=int,
         minimum=1,
         maximum=LONGEST,

@@ -37,7 +37,7 @@ class TextPreprocessor:
         source_tokenizer: the tokenizer of the sources, such as a `CharacterTokenizer`.
         target_tokenizer: the tokenizer of the targets. Default: `source_tokenizer`.
         max_length: largest number of tokens of a target, `</s>` included, in `fit` and `generate`.
-        max_source_length: largest number of tokens of a source in a TFLite file, `</s>` included;
+        max_source_length: largest number of tokens of a source in a browser, `</s>` included;
             elsewhere the limit is at least 1024.
         **settings: defaults for `generate`: fields of `StoredOptions`, such as `beam_width`, and
             `replace_unknown`, whether source tokens replace `<unk>` (default: whether the model

@@ -200,8 +200,8 @@ class Translator:
             source_tokenizer: the tokenizer of its sources, such as a `CharacterTokenizer`. Default:
                 that of the model's `preprocessor`.
             target_tokenizer: the tokenizer of its targets. Default: that of the `preprocessor`.
-            max_source_length: largest number of source tokens of a TFLite file, `</s>` included.
-                Default: that of the `preprocessor`.
+            max_source_length: largest number of source tokens in a browser, `</s>` included, where
+                a TFLite file has fixed shapes. Default: that of the `preprocessor`.
             max_length: largest number of target tokens of an output, `</s>` included. Default: that
                 of the `preprocessor`.
             **settings: defaults for the model's searches, which replace those of the

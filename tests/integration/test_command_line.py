@@ -133,8 +133,11 @@ def test_translate_accepts_as_many_tokens_as_requested(run, trained):
     refused = run("translate", trained, "--max-tokens", 1500, stdin=typed)
     sentence = "line 1: expected at most 1500 tokens with </s>. Received: 1501."
     assert (refused.code, refused.err) == (2, f"error: standard input, {sentence}\n")
+    assert run("translate", trained / "dates.tflite", "--max-tokens", 1501, stdin=typed).code == 0
+    refused = run("translate", trained / "dates.tflite", "--max-tokens", 1500, stdin=typed)
+    assert (refused.code, refused.err) == (2, f"error: standard input, {sentence}\n")
     export = run("translate", trained / "1", "--max-tokens", 9, stdin=typed)
-    assert export.code == 2 and "--max-tokens requires the model's folder" in export.err
+    assert export.code == 2 and "--max-tokens requires the model's folder or a TFL" in export.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

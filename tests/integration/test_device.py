@@ -9,6 +9,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from variants import assert_same, make_translator
 
 from keras_attention import BahdanauAttention, InputError
+from keras_attention.decoding.hypotheses import log_probabilities
 from keras_attention.export.device.device_file import write_device_file
 from keras_attention.export.device.device_translator import DeviceTranslator
 from keras_attention.export.tflite.conversion import PRECISIONS, Converted
@@ -77,14 +78,27 @@ def test_every_signature_runs_in_every_precision(large, files, precision):
     assert abs(found - exact).max() < allowed
 
 
-def _first_log_probabilities(device, codec):
-    """Return the log-probabilities of real tokens for the first token of `TEXTS[0]`."""
-    source = np.zeros((1, codec.settings.max_source_length), "int32")
-    ids = codec.source.encode(TEXTS[0])
-    source[0, : len(ids)] = ids
+def _first_log_probabilities(device, codec, text=TEXTS[0]):
+    """Return the log-probabilities of real tokens for the first token of a text's translation."""
+    source = np.array([codec.source.encode(text)], "int32")
     encoded = device._run("encode", source=source)
     step = device._run("decode_step", token=np.array([1], "int32"), source=source, **encoded)
     return step["log_probabilities"][0, 2:]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("length", [48, 240])
+def test_every_precision_translates_sources_longer_than_the_declared_length(
+    large, files, precision, length
+):
+    device, text = DeviceTranslator.load(files[precision]), (LETTERS * 10)[: length - 1]
+    found = _first_log_probabilities(device, large.codec, text)
+    memory, state = large.model.encode(np.array([large.codec.source.encode(text)]))
+    logits, _, _ = large.model.step(np.array([1]), state, memory)
+    exact = log_probabilities(logits)[1].numpy()[0, 2:]
+    allowed = {"float32": 1e-4, "float16": 0.02, "mixed": 0.6, "int8": 0.6}[precision]
+    assert abs(found - exact).max() < allowed
+    assert device(text).alignment.shape[1] == length
 
 
 def test_a_matrix_that_is_used_twice_is_stored_once(large, files):
@@ -105,7 +119,7 @@ def test_an_unknown_precision_is_refused(converted, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-PAIRS = [(text, text) for text in TEXTS] + [("x" * 99, "too long")]
+PAIRS = [(text, text) for text in TEXTS] + [("x" * 1024, "too long")]
 
 
 def exact(outputs, targets, sources):
@@ -151,7 +165,7 @@ def test_a_lower_error_rate_is_better(large, converted):
 
 
 def test_the_gate_requires_pairs(large, converted):
-    with pytest.raises(InputError, match="pairs whose sources have at most 24 tokens"):
+    with pytest.raises(InputError, match="pairs whose sources have at most 1024 tokens"):
         measure_variants(large, converted, PAIRS[-1:], Quality("exact", exact, True))
 
 

@@ -5,19 +5,26 @@ import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python import schema_py_generated as schema
-from variants import LONG, TEXTS, assert_same
+from variants import TEXTS, assert_same
 
 from keras_attention import CharacterTokenizer, InputError, Vocabulary
 from keras_attention.cli.exports import about_run
-from keras_attention.export.device.device_file import read_device_file, write_device_file
+from keras_attention.export.device.device_file import (
+    SIGNATURES,
+    read_device_file,
+    write_device_file,
+)
 from keras_attention.export.device.device_translator import DeviceTranslator
 from keras_attention.export.tflite.conversion import export_tflite
 from keras_attention.translation.codec import TextCodec
+
+PRETRAINED = Path(__file__).parents[2] / "saved_models" / "pretrained" / "dates.tflite"
 
 
 def test_the_manifest_states_how_many_steps_a_state_has_room_for(variant, tflite_file):
@@ -181,20 +188,64 @@ def test_a_file_contains_only_builtin_operators(tflite_file):
     assert {op.customCode for op in model.operatorCodes} == {None}
 
 
+@pytest.mark.parametrize(
+    "variant_name", ["bahdanau", "words", "transformer"], indirect=True, scope="session"
+)
+def test_sources_longer_than_the_declared_length_are_translated(variant, tflite_file):
+    """Twice and ten times the declared length, for a GRU, an LSTM and self-attention."""
+    device, separator = DeviceTranslator.load(tflite_file), variant.codec.source.separator
+    tokens = variant.codec.source.vocabulary.tokens[4:]
+    texts = [separator.join((tokens * 60)[:length]) for length in (47, 239)]
+    assert [len(variant.codec.source.encode(text)) for text in texts] == [48, 240]
+    assert_same(device(texts), variant(texts, beam_width=1))
+    width = device.manifest["beam_width"]
+    assert_same(device(texts, beam=True), variant(texts, beam_width=width))
+    for text in texts:
+        streamed = tuple(step.token for step in device.stream(text))
+        whole = device(text).tokens
+        assert streamed == whole[: -1 if whole[-1] == "</s>" else None]
+
+
+@one_variant
+def test_runtimes_without_resizing_see_the_declared_length(tflite_file):
+    interpreter = Interpreter(model_content=tflite_file.read_bytes())
+    for signature in SIGNATURES:
+        runner = interpreter.get_signature_runner(signature)
+        for detail in (runner.get_input_details() | runner.get_output_details()).values():
+            assert -1 not in detail["shape_signature"]
+            assert detail["shape"].tolist() == detail["shape_signature"].tolist()
+    assert runner.get_input_details()["source"]["shape"].tolist() == [1, 24]
+
+
+@one_variant
 def test_a_source_that_is_too_long_is_refused(tflite_file):
-    device = DeviceTranslator.load(tflite_file)
-    with pytest.raises(InputError, match=r"^text 1: expected at most 24 tokens with </s>\. "):
-        device([LONG])
+    with pytest.raises(InputError, match=r"^text 1: expected at most 1024 tokens with </s>\. "):
+        DeviceTranslator.load(tflite_file)(["a" * 1024])
+    with pytest.raises(InputError, match=r"^text 1: expected at most 16384 bytes\. Received: 1000"):
+        DeviceTranslator.load(tflite_file)(["a" * 10**6])
+    device = DeviceTranslator.load(tflite_file, max_tokens=4)
+    assert device.fits("abc") and not device.fits("abcd")
+    assert not pickle.loads(pickle.dumps(device)).fits("abcd")
+    assert DeviceTranslator.load(tflite_file, max_tokens=2000).fits("a" * 1999)
 
 
-def test_a_source_as_long_as_the_limit_fits(variant, tflite_file):
-    device = DeviceTranslator.load(tflite_file)
-    separator, letters = variant.codec.source.separator, ["a"]
-    while device.fits(separator.join(letters)):
-        letters.append("a")
-    text = separator.join(letters[:-1])
-    assert len(variant.codec.source.encode(text)) == 24
-    assert_same(device([text]), variant([text], beam_width=1))
+@one_variant
+def test_a_limit_out_of_its_range_is_refused(tflite_file):
+    with pytest.raises(ValueError, match="`max_tokens` must be a positive integer"):
+        DeviceTranslator.load(tflite_file, max_tokens=0)
+    with pytest.raises(InputError, match=r"at most 65536 tokens for a text\. Received: 1000000\."):
+        DeviceTranslator.load(tflite_file, max_tokens=10**6)
+
+
+def test_a_file_of_version_0_1_keeps_its_limit():
+    """Its sources are padded to one length, because its graphs accept no other."""
+    device = DeviceTranslator.load(PRETRAINED)
+    assert "any_length" not in device.manifest
+    assert device("march 27, 2016").text == "2016-03-27"
+    assert device.fits("a" * 63) and not device.fits("a" * 64)
+    assert not DeviceTranslator.load(PRETRAINED, max_tokens=9).fits("a" * 9)
+    with pytest.raises(InputError, match="at most 64 tokens for a text; export the model again"):
+        DeviceTranslator.load(PRETRAINED, max_tokens=65)
 
 
 def test_equal_models_produce_equal_files_that_contain_the_vocabulary(

@@ -182,7 +182,7 @@ def test_an_output_below_the_minimum_confidence_is_marked(visit):
     ("unusable", "sentence"),
     [
         ("", "Type a source: the output appears as you type."),
-        ("a" * LIMIT, "The source is too long: it has 13 tokens with its end mark, and this model "
+        ("a" * LIMIT, "The source is too long: it has 13 tokens with its end mark, and this page "
          "reads at most 12."),
     ],
 )  # fmt: skip

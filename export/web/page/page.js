@@ -89,7 +89,7 @@ function isTooLong(text) {
   const [size, limit] = [translator.source.encode(text).length, translator.manifest.max_source_length];
   if (size <= limit) return false;
   hide(
-    `The source is too long: it has ${size} tokens with its end mark, and this model reads at most ${limit}.`,
+    `The source is too long: it has ${size} tokens with its end mark, and this page reads at most ${limit}.`,
   );
   return true;
 }

@@ -50,7 +50,7 @@ def open_stream(
     if is_export(path):
         others_given = {
             "with": others,
-            "max_tokens": max_tokens,
+            "max_tokens": max_tokens if path.suffix != ".tflite" else None,
             "whole_vocabulary": whole_vocabulary,
         }
         given = [*search, *(name for name, value in others_given.items() if value)]
@@ -59,7 +59,7 @@ def open_stream(
                 f"{path}: an export streams with its own settings; options of the search require "
                 f"the model's folder. Received: {option_of(refused[0])}."
             )
-        return _open_export(path, features)
+        return _open_export(path, features, max_tokens)
     search = {**search, "features": features}
     translator = load_local(
         [path, *others], search, whole_vocabulary=whole_vocabulary, max_tokens=max_tokens
@@ -67,7 +67,7 @@ def open_stream(
     return partial(translator.stream, **search)
 
 
-def _open_export(path: Path, features: Mapping[str, str]) -> StreamText:
+def _open_export(path: Path, features: Mapping[str, str], max_tokens: int | None) -> StreamText:
     if path.suffix != ".tflite":
         with lean_imports():
             from keras_attention.export.saved_model.saved_model import SavedModelTranslator
@@ -78,7 +78,7 @@ def _open_export(path: Path, features: Mapping[str, str]) -> StreamText:
         return stream
     from keras_attention.export.device.device_translator import DeviceTranslator
 
-    device = DeviceTranslator.load(path)
+    device = DeviceTranslator.load(path, max_tokens=max_tokens)
     device.codec.source.features.check(features)
     return partial(device.stream, features=features)
 

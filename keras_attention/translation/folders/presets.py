@@ -157,7 +157,7 @@ def _body(name: str, model: Seq2Seq, codec: TextCodec, metrics: Mapping[str, flo
             f"{side} tokens": f"{len(tokenizer.vocabulary):,}, {tokenizer.name}"
             for side, tokenizer in sides.items()
         },
-        "longest source": f"{codec.settings.max_source_length} tokens in a TFLite file",
+        "longest source": f"{codec.settings.max_source_length} tokens in a browser",
         "longest output": f"{codec.settings.max_length} tokens",
         "made with": f"{DISTRIBUTION} {__version__}",
     }

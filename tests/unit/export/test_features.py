@@ -1,6 +1,16 @@
+import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
-from keras_attention import Ensemble, InputError, LuongAttention, SearchOptions, Seq2Seq, Translator
+from keras_attention import (
+    Ensemble,
+    InputError,
+    LuongAttention,
+    SearchOptions,
+    Seq2Seq,
+    Translator,
+    search,
+)
 from keras_attention.export.features import export_features_saved_model, export_features_tflite
 from keras_attention.text import CharacterTokenizer
 from keras_attention.text.vocabulary import Vocabulary
@@ -26,12 +36,24 @@ def test_members_of_an_ensemble_must_read_features_of_the_same_shape(tmp_path):
         export_features_saved_model(Ensemble(members), tmp_path, OPTIONS)
 
 
-def test_tflite_requires_a_fixed_number_of_steps(tmp_path):
+def test_a_tflite_file_reads_any_number_of_steps(tmp_path):
     model = small_model(
         source_vocabulary_size=None, source_shape=(None, 3), attention=LuongAttention()
     )
-    message = r"pass `steps`.*source_shape=\(None, 3\), steps=None"
-    with pytest.raises(InputError, match=message):
+    model.build()
+    path = export_features_tflite(model, tmp_path / "model.tflite", OPTIONS)
+    greedy = Interpreter(str(path)).get_signature_runner("greedy")
+    for steps in (1, 40):
+        frames = np.random.default_rng(steps).normal(size=(1, steps, 3)).astype("float32")
+        found, expected = greedy(source=frames), search(model, frames, OPTIONS)
+        assert found["tokens"].tolist() == np.array(expected.tokens)[:, 0].tolist()
+        np.testing.assert_allclose(found["score"], np.array(expected.scores)[:, 0], atol=1e-5)
+        assert found["alignment"].shape == (1, 4, steps)
+
+
+def test_in_a_tflite_file_only_the_number_of_steps_may_be_unknown(tmp_path):
+    model = small_model(source_vocabulary_size=None, source_shape=(None, None))
+    with pytest.raises(InputError, match=r"only the number of steps, .* source_shape=\(None, None"):
         export_features_tflite(model, tmp_path / "model.tflite", OPTIONS)
 
 

@@ -1,0 +1,38 @@
+"""The length of a source that a TFLite file declares, although its graphs accept any length."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..device.device_checks import ANY
+from ..device.device_file import SIGNATURES
+from .flat_file import pack_flat_file, read_flat_file
+
+
+def declare_length(file_bytes: bytes, source: int, attended: int) -> bytes:
+    """Declare a length for the inputs and outputs of the signatures for one source.
+
+    Runtimes that can resize an input run these signatures with sources of any length, although the
+    declared shapes are fixed. LiteRT.js cannot, and refuses an input without a fixed shape; it
+    runs them with the declared length, to which sources are padded.
+
+    Args:
+        file_bytes: the flat buffer of signatures with a `source` of any length.
+        source: the length of `source`.
+        attended: the length of all other tensors whose length depends on that of `source`.
+
+    Returns:
+        The changed flat buffer.
+    """
+    model = read_flat_file(file_bytes)
+    for signature in model.signatureDefs:
+        if signature.signatureKey.decode() not in SIGNATURES:
+            continue
+        tensors = model.subgraphs[signature.subgraphIndex].tensors
+        for named in (*signature.inputs, *signature.outputs):
+            tensor = tensors[named.tensorIndex]
+            if tensor.shapeSignature is not None:
+                length = source if named.name == b"source" else attended
+                declared = np.where(tensor.shapeSignature == ANY, length, tensor.shape)
+                tensor.shape, tensor.shapeSignature = declared.astype("int32"), None
+    return pack_flat_file(model)
