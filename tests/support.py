@@ -68,12 +68,13 @@ def tensorflow_only(reason):
     return pytest.mark.skipif(BACKEND != "tensorflow", reason=f"TensorFlow only: {reason}")
 
 
-def cases(names, values, *, on_jax):
-    """Parametrize a test with `values`; on JAX, which compiles each case, with `on_jax` instead.
+def cases(names, values, *, elsewhere):
+    """Parametrize a test with `values` on TensorFlow, and with `elsewhere` on other backends.
 
-    A case on JAX must test something that depends on the backend: an operation, a loop, a gradient.
+    A case elsewhere must test something that depends on the backend: an operation, a loop, a
+    gradient. JAX compiles a program for each case.
     """
-    return pytest.mark.parametrize(names, values if BACKEND == "tensorflow" else on_jax)
+    return pytest.mark.parametrize(names, values if BACKEND == "tensorflow" else elsewhere)
 
 
 def normal(*shape, seed=0, scale=1.0):
@@ -130,7 +131,12 @@ def assert_close(actual, expected, rtol=1e-5, atol=2e-6):
 
 
 def compiled(function, layer):
-    """Compile a function of tensors; each call uses the current values of `layer`'s weights."""
+    """Compile a function of tensors; each call uses the current values of `layer`'s weights.
+
+    On PyTorch the function itself is returned: the library does not compile there.
+    """
+    if BACKEND == "torch":
+        return function
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
@@ -174,10 +180,27 @@ def gradients(function, variables, *arrays):
             result = value(*points)
         slopes = tape.gradient(result, points, unconnected_gradients="zero")
         return float(result), to_numpy(slopes)
+    if BACKEND == "torch":
+        return _torch_gradients(value, points)
     import jax
 
     result, slopes = jax.jit(jax.value_and_grad(value, argnums=tuple(range(len(points)))))(*points)
     return float(result), to_numpy(list(slopes))
+
+
+def weighted_sum(tensors, weights):
+    """Return the sum of all entries of tensors, times the arrays `weights` of the same shapes."""
+    pairs = zip(tensors, map(ops.convert_to_tensor, weights), strict=True)
+    return sum(ops.sum(tensor * weight) for tensor, weight in pairs)
+
+
+def _torch_gradients(value, points):
+    import torch
+
+    watched = [point.requires_grad_() for point in points if point.is_floating_point()]
+    result = value(*points)
+    slopes = torch.autograd.grad(result, watched, allow_unused=True, materialize_grads=True)
+    return float(result.detach()), to_numpy(list(slopes))
 
 
 @keras.saving.register_keras_serializable(package="tests")

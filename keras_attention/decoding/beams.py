@@ -8,6 +8,7 @@ from keras_attention.decoding.automata.banks import best_of_banks
 from keras_attention.decoding.hypotheses import IMPOSSIBLE, Tensor, choosable
 from keras_attention.decoding.top_tokens import at_most, top_k, top_tokens
 from keras_attention.ops.indexing import flat, take_places
+from keras_attention.ops.ordering import largest
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 LEAST_COVERAGE = 1e-6
@@ -209,7 +210,7 @@ def end_settled(beams: Beams, ranking: Ranking, max_length: int) -> Beams:
 def best_order(beams: Beams, ranking: Ranking) -> Tensor:
     """Return the places `[B, K]` of the hypotheses, best first over all groups."""
     ranks = _rank(beams, ranking)
-    return ops.cast(ops.top_k(ranks, ranks.shape[1])[1], "int32")
+    return ops.cast(largest(ranks, ranks.shape[1])[1], "int32")
 
 
 def _rank(beams: Beams, ranking: Ranking) -> Tensor:
@@ -279,7 +280,7 @@ def _best_of_groups(ranks: Tensor, sums: Tensor, tokens: Tensor, ranking: Rankin
     not the scores of the next step.
     """
     if ranking.groups == 1:
-        return ops.cast(ops.top_k(flat(ranks), ops.shape(ranks)[1])[1], "int32")
+        return ops.cast(largest(flat(ranks), ops.shape(ranks)[1])[1], "int32")
     size, count = ranks.shape[1] // ranking.groups, ranks.shape[2]
     earlier_choices: list[tuple[Tensor, Tensor]] = []
     chosen = []
@@ -289,7 +290,7 @@ def _best_of_groups(ranks: Tensor, sums: Tensor, tokens: Tensor, ranking: Rankin
         for token, real in earlier_choices:
             again = ops.logical_and(real, ops.equal(tokens[:, group], token))
             candidates = candidates - ranking.group_diversity * ops.cast(again, "float32")
-        _, best = ops.top_k(flat(candidates), size)
+        _, best = largest(flat(candidates), size)
         best = ops.cast(best, "int32")
         chosen.append(best + first * count)
         reached = take_places(flat(sums[:, group]), best)

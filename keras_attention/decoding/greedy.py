@@ -15,6 +15,7 @@ from keras_attention.decoding.hypotheses import Hypotheses, Step, Tensor, write_
 from keras_attention.decoding.loop import Advance, run_steps
 from keras_attention.decoding.top_tokens import top_tokens
 from keras_attention.ops.indexing import take_places
+from keras_attention.ops.ordering import largest
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 Choose = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -167,5 +168,5 @@ def make_advance(step: Step, choose: Choose | None, constraints: Constraints | N
 
 
 def _best_adjusted(t: Tensor, plain: Tensor, adjusted: Tensor) -> tuple[Tensor, Tensor]:
-    _, best = ops.top_k(adjusted, 1)
+    _, best = largest(adjusted, 1)
     return take_places(plain, best), best

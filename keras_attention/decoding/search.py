@@ -23,8 +23,10 @@ from keras_attention.decoding.sampling import sample_search
 from keras_attention.errors import InputError, OptionError
 from keras_attention.kinds import describe_other
 from keras_attention.ops.ids import check_ids
+from keras_attention.ops.no_gradient import without_gradient
 
 
+@without_gradient
 def search(
     model: Any,
     source: Tensor,

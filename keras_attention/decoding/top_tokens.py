@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_attention.decoding.hypotheses import IMPOSSIBLE, Tensor
 from keras_attention.ops.indexing import flat, take_places
+from keras_attention.ops.ordering import largest
 from keras_attention.special_tokens import PAD_ID, START_ID
 
 _SMALL = 1024
@@ -39,7 +40,7 @@ def top_tokens(logits: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
     probability = ops.max(ops.softmax(logits, axis=-1), axis=-1, keepdims=True)
     gains = best - best[:, :1] + ops.log(probability)
     special = ops.logical_or(ops.equal(tokens, PAD_ID), ops.equal(tokens, START_ID))
-    gains, places = ops.top_k(ops.where(special, IMPOSSIBLE, gains), at_most(count, size))
+    gains, places = largest(ops.where(special, IMPOSSIBLE, gains), at_most(count, size))
     return gains, take_places(tokens, places)
 
 
@@ -60,19 +61,19 @@ def top_k(scores: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
     block = next((block for block in _BLOCK if size % block == 0), _BLOCK[0])
     most = count if isinstance(count, int) else WIDEST + 2
     if size < _SMALL or most == 1 or most * block > size // 2 or scores.shape[0] == 1:
-        best, places = ops.top_k(scores, count)
+        best, places = largest(scores, count)
         return best, ops.cast(places, "int32")
     whole = size - size % block
     blocks = ops.reshape(scores[:, :whole] if whole < size else scores, (-1, whole // block, block))
-    _, chosen = ops.top_k(ops.max(blocks, axis=-1), count)
-    chosen = -ops.top_k(-chosen, count)[0]  # sort by place, so that ties keep their order
+    _, chosen = largest(ops.max(blocks, axis=-1), count)
+    chosen = -largest(-chosen, count)[0]  # sort by place, so that ties keep their order
     values = flat(take_places(blocks, chosen))
     places = flat(ops.cast(chosen, "int32")[:, :, None] * block + ops.arange(block, dtype="int32"))
     if whole < size:
         rest = ops.zeros_like(places[:, :1]) + ops.arange(whole, size, dtype="int32")
         values = ops.concatenate([values, scores[:, whole:]], axis=1)
         places = ops.concatenate([places, rest], axis=1)
-    best, chosen = ops.top_k(values, count)
+    best, chosen = largest(values, count)
     return best, take_places(places, chosen)
 
 

@@ -1,1 +1,1 @@
-"""Fast paths for TensorFlow; tests compare each of them with the portable code it replaces."""
+"""Fast paths for TensorFlow and PyTorch; tests compare each with the portable code it replaces."""

@@ -1,9 +1,9 @@
-"""LSTM and GRU layers that move large matrix products out of the loop over time, on TensorFlow.
+"""LSTM and GRU layers that move large matrix products out of the loop over time.
 
 The projection of the inputs does not depend on the state, so it is one product for all steps. The
-gradient of the recurrent weights, which Keras's loop sums step by step, is one product too. On a
-GPU the layers use cuDNN whenever Keras can; on JAX they use Keras's scan, which compiles to the
-same computation.
+gradient of the recurrent weights, which Keras's loop sums step by step, is one product too on
+TensorFlow. The loop for PyTorch is in `python_rnn`. On a GPU the layers use cuDNN whenever Keras
+can; on JAX they use Keras's scan, which compiles to the same computation.
 
 This module relies on `inner_loop` of Keras's recurrent layers, which is not documented. Delete it
 when Keras's loop projects the inputs of all steps at once and sums that gradient in one product.
@@ -15,6 +15,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.fast.python_rnn import run_steps
 from keras_attention.ops.masking import Tensor
 from keras_attention.ops.recurrence import next_state, project_inputs, recurrent_bias
 
@@ -41,13 +42,29 @@ class HoistedRNN(keras.layers.RNN):
         Returns:
             The last output `[B, units]`, all outputs `[B, T, units]`, and the last state.
         """
-        if keras.backend.backend() == "tensorflow" and self._fits(training):
+        backend = keras.backend.backend()
+        if backend in ("tensorflow", "torch") and self._fits(training):
             state = keras.tree.flatten(initial_state)
-            return _loop(self.cell, sequences, state, mask, self.go_backwards, bool(training))
+            given = self.cell, sequences, state, mask, self.go_backwards
+            loop = run_steps(*given) if backend == "torch" else _loop(*given, bool(training))
+            return self._without_padding(*loop, mask)
         return super().inner_loop(sequences, initial_state, mask, training=training)
 
+    def _without_padding(
+        self, last: Tensor, outputs: Tensor, state: list[Tensor], mask: Tensor | None
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Return the results of a loop, with zeros at masked steps if the layer's setting says so.
+
+        `keras.layers.Bidirectional` sets it in its layers.
+        """
+        if mask is None or not self.zero_output_for_mask:
+            return last, outputs, state
+        real = ops.flip(mask, axis=1) if self.go_backwards else mask
+        outputs = ops.where(ops.expand_dims(real, -1), outputs, ops.zeros_like(outputs))
+        return outputs[:, -1], outputs, state
+
     def _fits(self, training: bool) -> bool:
-        """Return whether `_loop` supports all settings of the layer and its cell."""
+        """Return whether `_loop` and `run_steps` support all settings of the layer and its cell."""
         cell = self.cell
         known = type(cell) in (keras.layers.LSTMCell, keras.layers.GRUCell)
         return (
@@ -56,7 +73,7 @@ class HoistedRNN(keras.layers.RNN):
             and cell.activation is keras.activations.tanh
             and cell.recurrent_activation is keras.activations.sigmoid
             and cell.use_bias
-            and not (self.unroll or self.zero_output_for_mask)
+            and not self.unroll
             and not (training and (cell.dropout or cell.recurrent_dropout))
         )
 

@@ -8,6 +8,7 @@ from keras_attention.objectives.distribution_losses import distillation_loss
 from keras_attention.objectives.losses import MaskedCrossentropy, token_weights
 from keras_attention.objectives.replicas import replica_count
 from keras_attention.ops.masking import Tensor
+from keras_attention.ops.no_gradient import without_gradient
 from keras_attention.ops.packing import pack_steps
 
 
@@ -33,6 +34,7 @@ class Teacher:
         self.model = model
         self.weight = weight
 
+    @without_gradient
     def logits(self, inputs: tuple[Tensor, ...]) -> Tensor:
         """Return the teacher's logits `[B, T, V]` for the student's inputs, without a gradient."""
         source, target = inputs[:2]

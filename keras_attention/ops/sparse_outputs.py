@@ -45,7 +45,7 @@ def sparse_probabilities(scores: Tensor, mapping: str) -> Tensor:
         https://arxiv.org/abs/1905.05702
     """
     alpha = ALPHAS[mapping]
-    z = (alpha - 1) * _below_largest(ops.stop_gradient(scores))
+    z = (alpha - 1) * ops.stop_gradient(_below_largest(scores))
 
     def improve(tau: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
         excess = ops.maximum(z - tau, 0.0)
@@ -103,7 +103,7 @@ def negative_entropy(probabilities: Tensor, mapping: str) -> Tensor:
     Returns:
         `[...]`; 0 for a distribution with one possible token, otherwise negative.
     """
-    alpha = ALPHAS[mapping]
+    alpha, probabilities = ALPHAS[mapping], ops.convert_to_tensor(probabilities)
     # The gradient of `power` is not finite at 0.
     powers = probabilities * (probabilities if alpha == 2 else ops.sqrt(probabilities))
     return (ops.sum(powers, axis=-1) - 1) / (alpha * (alpha - 1))
@@ -111,6 +111,7 @@ def negative_entropy(probabilities: Tensor, mapping: str) -> Tensor:
 
 def _below_largest(scores: Tensor) -> Tensor:
     """Return the scores minus the largest of their row, in at least float32."""
+    scores = ops.convert_to_tensor(scores)
     if backend.standardize_dtype(scores.dtype) != "float64":
         scores = ops.cast(scores, "float32")
     return scores - ops.max(scores, axis=-1, keepdims=True)

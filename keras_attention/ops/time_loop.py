@@ -31,6 +31,8 @@ def time_loop(
         `(outputs, state)`: the outputs of all steps, each stacked to `[B, T, width]`, and the last
         state.
     """
+    if keras.backend.backend() == "torch":
+        return _python_loop(step, state, inputs)
     steps_first = ops.transpose(inputs, (1, 0, 2))
     if keras.backend.backend() == "tensorflow":
         loop = _tensorflow_loop(step, state, steps_first, widths)
@@ -38,6 +40,15 @@ def time_loop(
         loop = _scan(step, state, steps_first, variables)
     stacked, state = loop
     return tuple(ops.transpose(output, (1, 0, 2)) for output in stacked), state
+
+
+def _python_loop(step: Step, state: Any, inputs: Tensor) -> tuple[tuple[Tensor, ...], Any]:
+    """Run the loop in Python, because PyTorch runs each operation at once."""
+    steps = []
+    for x in ops.unstack(inputs, axis=1):
+        outputs, state = step(x, state)
+        steps.append(outputs)
+    return tuple(ops.stack(output, axis=1) for output in zip(*steps, strict=True)), state
 
 
 def _scan(

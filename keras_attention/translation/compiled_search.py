@@ -21,6 +21,7 @@ from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.sampling import draw_points
 from keras_attention.decoding.search import search
 from keras_attention.models.short_listed import ShortListed
+from keras_attention.ops.no_gradient import without_gradient
 from keras_attention.special_tokens import START_ID
 from keras_attention.translation.streaming import ChosenToken
 
@@ -211,7 +212,7 @@ def _compile_steps(
 
     compiled: Any = compile_arrays(begin, inputs)
     if keras.backend.backend() != "tensorflow":
-        return compiled, advance
+        return compiled, without_gradient(advance)
     import tensorflow as tf
 
     outputs = compiled.get_concrete_function().structured_outputs
@@ -250,7 +251,7 @@ def compile_aligner(model: Any) -> Callable[[Any, Any], Any]:
 def compile_arrays(function: Callable[..., Any], inputs: Sequence[_Input]) -> Callable[..., Any]:
     """Compile a function of these inputs; in TensorFlow one graph serves all their shapes."""
     if keras.backend.backend() != "tensorflow":
-        return function
+        return without_gradient(function)
     import tensorflow as tf
 
     signature = [tf.TensorSpec(each.shape, each.dtype) for each in inputs]

@@ -91,6 +91,10 @@ def _capabilities() -> list[tuple[int, ...] | None]:
             if device.platform == "gpu"
         ]
         return [tuple(map(int, each.split("."))) if each else None for each in found]
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return [torch.cuda.get_device_capability(i) for i in range(torch.cuda.device_count())]
     if keras.backend.backend() != "tensorflow":
         return []
     import tensorflow as tf

@@ -14,6 +14,7 @@ from keras_attention.decoding.automata.automaton import Automaton
 from keras_attention.decoding.automata.automaton_steps import edges_of
 from keras_attention.decoding.automata.term_automaton import ForcedTerms
 from keras_attention.ops.indexing import contains, take_places
+from keras_attention.ops.ordering import largest
 
 Tensor = Any
 
@@ -55,12 +56,12 @@ def best_of_banks(ranks: Tensor, possible: Tensor, banks: Tensor, levels: Tensor
     Returns:
         int32 `[B, k]`.
     """
-    order = ops.cast(ops.top_k(ranks, ranks.shape[1])[1], "int32")
+    order = ops.cast(largest(ranks, ranks.shape[1])[1], "int32")
     bank, possible = take_places(banks, order), take_places(possible, order)
     own = ops.logical_and(ops.equal(bank[:, :, None], levels), possible[:, :, None])
     turns = ops.cumsum(ops.cast(own, "int32"), axis=1)
     turn = ops.sum(ops.where(own, turns, 0), axis=2)
     last = ranks.shape[1] + 1  # for impossible candidates
     key = ops.where(turn > 0, turn, last) * ops.size(levels) + bank
-    chosen = ops.cast(ops.top_k(-key, k)[1], "int32")
-    return take_places(order, -ops.top_k(-chosen, k)[0])  # in the order of their ranks
+    chosen = ops.cast(largest(-key, k)[1], "int32")
+    return take_places(order, -largest(-chosen, k)[0])  # in the order of their ranks

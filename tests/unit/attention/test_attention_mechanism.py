@@ -34,8 +34,8 @@ VALUED = {"location", "fertility", "external-memory", "heads", "additive heads",
 every_mechanism = pytest.mark.parametrize("name", MECHANISMS)
 # These tests check the base classes, so on JAX four mechanisms are enough: one with only a score,
 # one with a history, one with hard choices and one that writes to its memory.
-few_mechanisms_on_jax = cases(
-    "name", MECHANISMS, on_jax=["general", "coverage", "monotonic", "external-memory"]
+few_mechanisms_elsewhere = cases(
+    "name", MECHANISMS, elsewhere=["general", "coverage", "monotonic", "external-memory"]
 )
 
 
@@ -90,7 +90,7 @@ def test_all_steps_at_once_equal_single_steps(name):
         assert_close(one_step, [contexts[:, t], alignments[:, t]])
 
 
-@few_mechanisms_on_jax
+@few_mechanisms_elsewhere
 def test_all_steps_at_once_return_the_state_of_the_last_step(name):
     layer = built(name)
     *_, whole = layer(QUERY, MEMORY, memory_mask=MASK, return_state=True)
@@ -101,7 +101,7 @@ def test_all_steps_at_once_return_the_state_of_the_last_step(name):
     assert bool(keras.tree.flatten(last)) == layer.recurrent
 
 
-@few_mechanisms_on_jax
+@few_mechanisms_elsewhere
 def test_a_state_has_one_row_per_query_and_stays_float32(name):
     layer = built(name, dtype="mixed_bfloat16")
     first = layer.initial_state(MEMORY, MASK)
@@ -111,7 +111,7 @@ def test_a_state_has_one_row_per_query_and_stays_float32(name):
         assert before.dtype == after.dtype == ops.zeros((), "float32").dtype
 
 
-@few_mechanisms_on_jax
+@few_mechanisms_elsewhere
 def test_hypotheses_of_a_source_share_its_memory(name):
     layer = built(name)
     queries = normal(6, 4, seed=4)  # three hypotheses for each of two sources
@@ -135,7 +135,7 @@ def test_a_graph_of_unknown_batch_size_accepts_hypotheses_without_a_state(name):
     assert_close(run(queries[:2], MEMORY), layer(queries[:2], MEMORY))
 
 
-@few_mechanisms_on_jax
+@few_mechanisms_elsewhere
 def test_each_hypothesis_has_its_own_state(name):
     layer = built(name)
     queries = normal(2, 6, 4, seed=4)
@@ -147,7 +147,7 @@ def test_each_hypothesis_has_its_own_state(name):
         assert_close((outputs, shared), (alone, repeated))
 
 
-@few_mechanisms_on_jax
+@few_mechanisms_elsewhere
 def test_keys_that_were_projected_earlier_give_the_same_result(name):
     layer = built(name)
     keys = layer.project(MEMORY)
@@ -175,7 +175,7 @@ def test_queries_are_compared_with_the_keys_that_are_passed(name):
     assert_close(context, ops.matmul(expected, MEMORY))
 
 
-@few_mechanisms_on_jax
+@few_mechanisms_elsewhere
 def test_alignments_are_not_negative_and_sum_to_at_most_one(name):
     _, alignment = to_numpy(built(name)(QUERY, MEMORY, memory_mask=MASK))
     assert (alignment >= 0).all()
@@ -205,7 +205,7 @@ AROUND_LOCATION = {
 
 
 @pytest.mark.parametrize("training", [False, True])
-@cases("name", [*MECHANISMS, *AROUND_LOCATION], on_jax=["monotonic", "local-m of location"])
+@cases("name", [*MECHANISMS, *AROUND_LOCATION], elsewhere=["monotonic", "local-m of location"])
 def test_padding_before_or_after_the_tokens_gives_the_same_result(name, training):
     layer = {**MECHANISMS, **AROUND_LOCATION}[name]()
     layer.noise = 0  # noise would differ from call to call
@@ -227,7 +227,7 @@ def test_padding_before_or_after_the_tokens_gives_the_same_result(name, training
 @cases(
     "policy",
     ["float32", "mixed_float16", "mixed_bfloat16", "float16"],
-    on_jax=["mixed_bfloat16", "float16"],
+    elsewhere=["mixed_bfloat16", "float16"],
 )
 def test_a_row_that_is_all_padding_gets_zero_weights(name, policy):
     layer = built(name, dtype=policy)
@@ -257,7 +257,7 @@ def test_a_row_that_is_all_padding_has_zero_gradients(name):
     assert of_memory[1].any() and of_query[1].any() == (name not in BLIND)
 
 
-@few_mechanisms_on_jax
+@few_mechanisms_elsewhere
 def test_a_functional_model_takes_the_mask_from_keras(name, tmp_path):
     ids = np.array([[4, 7, 2, 0, 0], [5, 3, 6, 8, 2]])
     source = keras.Input((None,), dtype="int32")
@@ -274,7 +274,7 @@ def test_a_functional_model_takes_the_mask_from_keras(name, tmp_path):
     assert_close(tuple(keras.saving.load_model(tmp_path / "model.keras")([ids, QUERY])), expected)
 
 
-@few_mechanisms_on_jax
+@few_mechanisms_elsewhere
 def test_a_functional_model_passes_the_state_to_the_next_call(name, tmp_path):
     query, memory = keras.Input((4,)), keras.Input((5, 4))
     attention = MECHANISMS[name]()
@@ -294,7 +294,7 @@ def test_a_functional_model_passes_the_state_to_the_next_call(name, tmp_path):
     assert_close(keras.tree.flatten(loaded), keras.tree.flatten(expected))
 
 
-@few_mechanisms_on_jax
+@few_mechanisms_elsewhere
 def test_initializers_and_regularizers_apply_to_matrices_and_biases(name):
     given = {
         "kernel_initializer": keras.initializers.Constant(0.5),
@@ -313,7 +313,7 @@ def test_initializers_and_regularizers_apply_to_matrices_and_biases(name):
     assert all((bias == 1).all() for bias in biases)
     assert all((kernel == 0.5).all() for kernel in kernels)
     expected = 0.1 * sum((kernel**2).sum() for kernel in kernels) + 0.2 * sum(map(np.sum, biases))
-    assert float(sum(layer.losses)) == pytest.approx(expected, rel=1e-5)
+    assert to_numpy(sum(layer.losses)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_random_initializer_draws_different_values_for_each_matrix():

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-from keras import ops
 from reference import attend, finite_differences
-from support import assert_close, check_layer, doubles, gradients, normal, randomize
+from support import assert_close, check_layer, doubles, gradients, normal, randomize, weighted_sum
 
 from keras_attention import BahdanauAttention
 
@@ -47,7 +46,7 @@ def test_gradients_equal_finite_differences_of_the_papers_equation(normalize):
 
     def loss(query, memory):
         context, alignment = layer(query, memory, memory_mask=MASK)
-        return ops.sum(context * pull[0]) + ops.sum(alignment * pull[1])
+        return weighted_sum((context, alignment), pull)
 
     points = [*doubles(*variables), QUERY.astype("float64"), MEMORY.astype("float64")]
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from keras import ops
 from reference import sigmoid, softmax
 from support import (
     assert_close,
@@ -100,7 +101,8 @@ def test_a_step_reads_what_the_previous_step_wrote():
 def test_shifts_wrap_around_within_the_real_slots(lengths):
     real = (np.arange(5) < np.array(lengths)[:, None]).astype("float32")[:, None]
     weights = np.abs(normal(2, 1, 5, seed=3)) * real
-    ahead, back = to_numpy((_one_ahead(weights, real), _one_back(weights, real)))
+    tensors = ops.convert_to_tensor(weights), ops.convert_to_tensor(real)
+    ahead, back = to_numpy((_one_ahead(*tensors), _one_back(*tensors)))
     for row, length in enumerate(lengths):
         assert_close(ahead[row, 0, :length], np.roll(weights[row, 0, :length], 1))
         assert_close(back[row, 0, :length], np.roll(weights[row, 0, :length], -1))

@@ -56,7 +56,7 @@ def test_the_widest_beam_finds_the_best_output_that_contains_the_terms(expected,
         assert tokens == allowed[best] and value == pytest.approx(scores[best], abs=1e-4)
 
 
-@cases("width", [2, 3, 6], on_jax=[3])
+@cases("width", [2, 3, 6], elsewhere=[3])
 @pytest.mark.parametrize("options", [{}, {"length_penalty": 1.0, "coverage_penalty": 0.3}])
 def test_every_output_contains_the_terms_of_its_source_and_has_the_score_of_the_model(
     width, options

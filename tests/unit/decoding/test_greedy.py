@@ -22,7 +22,7 @@ every_model = pytest.mark.parametrize("name", SETTINGS)
 
 
 @every_model
-@cases("seed", [0, 1, 2], on_jax=[1])
+@cases("seed", [0, 1, 2], elsewhere=[1])
 def test_greedy_search_equals_an_argmax_at_each_step(name, seed):
     model = seeded(name, seed)
     hypotheses = found(greedy, model, SOURCE)

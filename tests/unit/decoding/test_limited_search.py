@@ -44,7 +44,7 @@ def run(model, automaton, **options):
     return to_numpy(search(model, SOURCE, max_length=STEPS, automaton=automaton, **options))
 
 
-@cases("automaton", {"trie": TRIE, "loop": LOOP}, on_jax=["loop"])
+@cases("automaton", {"trie": TRIE, "loop": LOOP}, elsewhere=["loop"])
 def test_the_widest_beam_finds_all_outputs_in_the_order_of_their_scores(automaton):
     automaton = {"trie": TRIE, "loop": LOOP}[automaton]
     outputs = accepted(automaton)

@@ -91,13 +91,13 @@ BEAMS = {
 }
 
 
-@cases("name", CONSTRAINTS, on_jax=["min_length", "no triple twice", "all"])
-@cases("width", [1, 4], on_jax=[4])
+@cases("name", CONSTRAINTS, elsewhere=["min_length", "no triple twice", "all"])
+@cases("width", [1, 4], elsewhere=[4])
 def test_constraints_equal_the_reference(name, width):
     assert_option_changes_results(beam_width=width, **CONSTRAINTS[name])
 
 
-@cases("name", BEAMS, on_jax=["diverse and all"])
+@cases("name", BEAMS, elsewhere=["diverse and all"])
 def test_ranking_of_beams_equals_the_reference(name):
     assert_option_changes_results(**{"beam_width": 4, **BEAMS[name]})
 

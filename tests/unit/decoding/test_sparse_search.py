@@ -52,7 +52,7 @@ def log_probs_after(model, source, mapping):
     return table.__getitem__
 
 
-@cases("mapping", SHAPES, on_jax=["entmax15"])
+@cases("mapping", SHAPES, elsewhere=["entmax15"])
 def test_a_wide_beam_finds_exactly_the_possible_outputs(mapping):
     model = make("after", 0, mapping)  # there are 121 outputs, some with probability 0
     hypotheses, most = to_numpy(searcher(beam, model, beam_width=130)(SOURCE)), 1
@@ -69,7 +69,7 @@ def test_a_wide_beam_finds_exactly_the_possible_outputs(mapping):
     assert most > 1
 
 
-@cases("width", [1, 2], on_jax=[2])
+@cases("width", [1, 2], elsewhere=[2])
 def test_greedy_search_and_narrow_beams_equal_the_reference(width):
     model = make("feeding", 1, "entmax15")
     hypotheses = to_numpy(search(model, SOURCE, max_length=MAX_LENGTH, beam_width=width))
@@ -83,14 +83,14 @@ def test_greedy_search_and_narrow_beams_equal_the_reference(width):
         assert [score for _, score in actual] == pytest.approx(scores, abs=1e-3)
 
 
-@cases("mapping", SHAPES, on_jax=["sparsemax"])
-@cases("width", [1, 4], on_jax=[4])
+@cases("mapping", SHAPES, elsewhere=["sparsemax"])
+@cases("width", [1, 4], elsewhere=[4])
 def test_constraints_equal_the_reference(mapping, width):
     for options in CONSTRAINTS.values():
         assert_equals_reference(1, beam_width=width, mapping=mapping, **options)
 
 
-@cases("name", BEAMS, on_jax=["coverage"])
+@cases("name", BEAMS, elsewhere=["coverage"])
 def test_ranking_of_beams_equals_the_reference(name):
     for seed in range(3):
         assert_equals_reference(seed, mapping="sparsemax", **{"beam_width": 4, **BEAMS[name]})

@@ -4,10 +4,21 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from support import cases, gradients, normal, randomize, tensorflow_only, to_numpy
+from support import (
+    BACKEND,
+    assert_close,
+    cases,
+    gradients,
+    normal,
+    randomize,
+    tensorflow_only,
+    to_numpy,
+    weighted_sum,
+)
 
 from keras_attention.fast import hoisted_rnn as module
 from keras_attention.fast.hoisted_rnn import HoistedGRU, HoistedLSTM, HoistedRNN
+from keras_attention.layers.bilstm_encoder import BiLSTMEncoder
 from keras_attention.layers.layer_norm_lstm import LayerNormLSTMCell
 from keras_attention.layers.recurrent import make_recurrent
 
@@ -40,7 +51,7 @@ def results(layer, inputs, mask, state, training):
     def total(inputs, *state):
         options = {"initial_state": list(state) or None, "mask": mask, "training": training}
         outputs, h, *c = layer(inputs, **options)
-        return ops.sum(outputs * WEIGHTS) + 2 * ops.sum(h) + sum(ops.sum(x * x) for x in c)
+        return weighted_sum([outputs], [WEIGHTS]) + 2 * ops.sum(h) + sum(ops.sum(x * x) for x in c)
 
     found = to_numpy(layer(inputs, initial_state=state, mask=mask, training=training))
     _, slopes = gradients(total, layer.trainable_variables, inputs, *(state or []))
@@ -48,9 +59,9 @@ def results(layer, inputs, mask, state, training):
 
 
 @every_kind
-@cases("go_backwards", [False, True], on_jax=[True])
-@cases("masked", [False, True], on_jax=[True])
-@cases("training", [False, True], on_jax=[True])
+@cases("go_backwards", [False, True], elsewhere=[True])
+@cases("masked", [False, True], elsewhere=[True])
+@cases("training", [False, True], elsewhere=[True])
 def test_results_and_gradients_equal_those_of_keras(kind, go_backwards, masked, training):
     layers = [
         made(kind, go_backwards=go_backwards),
@@ -79,14 +90,14 @@ def test_the_gradient_of_recurrent_weights_equals_finite_differences(kind):
     variable = next(v for v in layer.trainable_variables if "recurrent_kernel" in v.path)
 
     def total(inputs):
-        return ops.sum(layer(inputs, training=True)[0] * WEIGHTS)
+        return weighted_sum(layer(inputs, training=True)[:1], [WEIGHTS])
 
     _, (slope, _) = gradients(total, [variable], INPUTS)
     direction, width = normal(*slope.shape, seed=7), 1e-2
     start, ends = ops.convert_to_numpy(variable.value), []
     for sign in (1, -1):
         variable.assign(start + sign * width * direction)
-        ends.append(float(total(INPUTS)))
+        ends.append(float(to_numpy(total(INPUTS))))
     expected = (ends[0] - ends[1]) / (2 * width)
     assert (slope * direction).sum() == pytest.approx(expected, abs=5e-3)
 
@@ -122,16 +133,39 @@ def test_a_graph_of_unknown_shapes_has_the_same_gradients(kind, rows):
 @pytest.fixture
 def loops(monkeypatch):
     """Record the calls of our own loop."""
-    calls, run = [], module._loop
-    monkeypatch.setattr(module, "_loop", lambda *given: calls.append(given) or run(*given))
+    calls, name = [], "run_steps" if BACKEND == "torch" else "_loop"
+    run = getattr(module, name)
+    monkeypatch.setattr(module, name, lambda *given: calls.append(given) or run(*given))
     return calls
 
 
-@tensorflow_only("other backends use Keras's loop")
+not_on_jax = pytest.mark.skipif(BACKEND == "jax", reason="JAX uses Keras's loop")
+
+
+@not_on_jax
 @every_kind
 def test_the_settings_of_recipes_use_our_loop(kind, loops):
-    made(kind)(INPUTS, training=True)
+    made(kind)(INPUTS, mask=ops.convert_to_tensor(MASK), training=True)
     assert len(loops) == 1
+
+
+@not_on_jax
+@every_kind
+def test_an_encoder_uses_our_loop_in_both_directions(kind, loops):
+    BiLSTMEncoder(UNITS, **KINDS[kind])(INPUTS, mask=ops.convert_to_tensor(MASK))
+    assert len(loops) == 2
+
+
+@every_kind
+def test_an_encoder_equals_the_bidirectional_layer_of_keras(kind):
+    """It returns zeros where the mask is False; its layers get a mask of each form."""
+    layers = [keras.layers.Bidirectional(make(kind)) for make in (made, keras_own)]
+    for layer in layers:
+        layer.build(INPUTS.shape)
+        randomize(layer, seed=3)
+    for mask in (MASK, MASK[:, ::-1], np.zeros_like(MASK)):
+        mask = ops.convert_to_tensor(np.ascontiguousarray(mask))
+        assert_close(*(layer(INPUTS, mask=mask) for layer in layers), atol=2e-6)
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_the_mask_of_an_embedding_reaches_the_mechanism():
     assert not padded[1][0, 2:].any()
 
 
-@cases("name", [name for name in MECHANISMS if name not in BLIND], on_jax=["general"])
+@cases("name", [name for name in MECHANISMS if name not in BLIND], elsewhere=["general"])
 def test_every_mechanism_that_reads_the_query_can_pool(name, tmp_path):
     layer = AttentionPooling(MECHANISMS[name](), queries=2, query_units=6)
     check_layer(layer, SEQUENCE, tmp_path=tmp_path, policies=())

@@ -54,7 +54,7 @@ def forced(model, source):
     return [numpy(part) for part in model.teacher_forced(source, TARGET)]
 
 
-@cases("kind", KINDS, on_jax=["lstm", "sum"])
+@cases("kind", KINDS, elsewhere=["lstm", "sum"])
 def test_alignments_cover_only_the_tokens_and_steps_equal_teacher_forcing(kind):
     model = make(kind)
     logits, alignment = forced(model, SOURCE)
@@ -67,7 +67,7 @@ def test_alignments_cover_only_the_tokens_and_steps_equal_teacher_forcing(kind):
     np.testing.assert_allclose(numpy(weights), alignment[:, 0], atol=1e-5)
 
 
-@cases("kind", KINDS, on_jax=["lstm"])
+@cases("kind", KINDS, elsewhere=["lstm"])
 def test_padding_changes_nothing_and_each_feature_changes_the_outputs(kind):
     model = make(kind)
     logits, _ = forced(model, SOURCE)
@@ -81,7 +81,7 @@ def test_padding_changes_nothing_and_each_feature_changes_the_outputs(kind):
 
 def test_the_encoder_reads_the_embeddings_at_every_step():
     model, seen = make(), []
-    model.embedding_dropout = lambda x, training: seen.append(numpy(x)) or x
+    model.embedding_dropout.call = lambda x, training: seen.append(numpy(x)) or x
     model.encode(SOURCE)
     tables = [numpy(table.embeddings) for table in model.feature_embedding.tables]
     rows = np.concatenate([tables[0][FEATURES[:, 0]], tables[1][FEATURES[:, 1]]], axis=-1)

@@ -31,7 +31,7 @@ def rewrite_config(old, new):
             written.writestr(name, content)
 
 
-@cases("name", list(MECHANISMS), on_jax=["bahdanau"])
+@cases("name", list(MECHANISMS), elsewhere=["bahdanau"])
 def test_a_file_without_initializers_and_regularizers_still_loads(name, tmp_path):
     model = Seq2Seq(7, 6, units=4, embedding=3, attention=MECHANISMS[name]())
     model.build()

@@ -30,7 +30,7 @@ def make(mapping, **options):
     return randomize(model, scale=1.5)
 
 
-@cases("mapping", SHAPES, on_jax=["entmax15"])
+@cases("mapping", SHAPES, elsewhere=["entmax15"])
 @pytest.mark.parametrize("tie", ["none", "target"])
 def test_steps_and_teacher_forcing_return_log_probabilities_of_the_mapped_logits(mapping, tie):
     options = {"attention_units": 6, "attention": LuongAttention("general"), "tie_embeddings": tie}

@@ -74,7 +74,8 @@ def test_the_loss_is_the_mean_crossentropy_plus_the_weighted_consistency_of_two_
     model = randomize(make(r_drop=0.7, dropout=0.5), scale=2.0)
     both = model((SOURCE, TARGET_IN), training=True)
     assert both.shape == (2, 2, 3, 6)
-    loss = float(model.compute_loss((SOURCE, TARGET_IN), ops.convert_to_tensor(TARGET_OUT), both))
+    loss = model.compute_loss((SOURCE, TARGET_IN), ops.convert_to_tensor(TARGET_OUT), both)
+    loss = float(ops.convert_to_numpy(loss))
     first, second = softmax(ops.convert_to_numpy(both).astype("float64"))
     real = TARGET_OUT > 0
     chosen = [np.take_along_axis(p, TARGET_OUT[..., None], -1)[..., 0] for p in (first, second)]

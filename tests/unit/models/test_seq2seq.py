@@ -73,7 +73,7 @@ def stepwise(model, source, target):
     "score, placement, layers",
     # Models with two layers run all the code, so a few models with one layer are enough.
     [*EVERY_PLACEMENT, (None, "after", 2), *((*each, 1) for each in ONE_OF_EACH)],
-    on_jax=TWO_LAYERS,
+    elsewhere=TWO_LAYERS,
 )
 def test_teacher_forced_equals_stepwise(score, placement, layers):
     model = built(score, placement, decoder_layers=layers)
@@ -329,7 +329,7 @@ def in_front(ids, longer=0):
     return np.stack(rows).astype("int32")
 
 
-@cases("name", list(PADDED), on_jax=["before"])
+@cases("name", list(PADDED), elsewhere=["before"])
 def test_padding_before_targets_does_not_change_logits(name):
     model = built(**PADDED[name])
     padded = in_front(TARGET_IN, longer=2)
@@ -337,14 +337,14 @@ def test_padding_before_targets_does_not_change_logits(name):
     assert_close(logits[padded != 0], expected[TARGET_IN != 0])
 
 
-@cases("score", list(MECHANISMS), on_jax=["external-memory", "location"])
+@cases("score", list(MECHANISMS), elsewhere=["external-memory", "location"])
 def test_padding_before_sources_does_not_change_logits(score):
     model = built(score)
     assert_close(model((in_front(SOURCE, longer=7), TARGET_IN)), model(INPUTS), atol=1e-5)
 
 
-@cases("encoder", ["gnmt", "transformer"], on_jax=["gnmt"])
-@cases("decoder", ["gnmt", "transformer"], on_jax=["transformer"])
+@cases("encoder", ["gnmt", "transformer"], elsewhere=["gnmt"])
+@cases("decoder", ["gnmt", "transformer"], elsewhere=["transformer"])
 def test_every_encoder_and_decoder_counts_positions_from_the_first_token(encoder, decoder):
     decoder = {"decoder": decoder, "heads": 2, "max_target_length": 5, "copying": True}
     model = built("location-aware", encoder=encoder, layer_norm=encoder == "gnmt", **decoder)

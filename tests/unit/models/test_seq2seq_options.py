@@ -38,8 +38,8 @@ OPTIONS = {
 }
 
 
-@cases("kind", OPTIONS, on_jax=["bahdanau", "luong"])
-@cases("tie", ["none", "target", "all"], on_jax=["all"])
+@cases("kind", OPTIONS, elsewhere=["bahdanau", "luong"])
+@cases("tie", ["none", "target", "all"], elsewhere=["all"])
 def test_stepwise_equals_teacher_forced_with_deep_output_norm_and_ties(kind, tie, data):
     options = dict(OPTIONS[kind])
     if "attention" in options:
@@ -118,7 +118,7 @@ def test_scheduled_sampling_changes_the_logits_if_its_rate_is_above_zero(data):
     assert not np.allclose(numpy(model((source, target_in), training=True)), still)
 
 
-@cases("policy", ["mixed_float16", "mixed_bfloat16"], on_jax=["mixed_bfloat16"])
+@cases("policy", ["mixed_float16", "mixed_bfloat16"], elsewhere=["mixed_bfloat16"])
 def test_scheduled_sampling_draws_in_float32_with_every_policy(policy, data):
     source, target_in, _ = data
     model = make(attention=LuongAttention("general"), scheduled_sampling=True, dtype=policy)

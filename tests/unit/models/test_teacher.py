@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 from reference import softmax
-from support import BACKEND
+from support import BACKEND, assert_close
 
 from keras_attention import BahdanauAttention, Ensemble, MaskedCrossentropy, Seq2Seq
 
@@ -77,7 +77,7 @@ def test_padding_before_a_target_does_not_change_what_the_teacher_teaches():
     student, teacher = make(), make(2)
     student.learn_from(teacher, 1.0)
     given = student._teacher.logits((SOURCE, target))
-    np.testing.assert_allclose(given, teacher((SOURCE, target)), atol=1e-6)
+    assert_close(given, teacher((SOURCE, target)), atol=1e-6)
 
 
 def test_a_teacher_with_other_ids_is_an_error():

@@ -83,7 +83,7 @@ def test_the_loss_of_an_unlikely_token_and_its_gradient_are_finite(mapping):
     np.testing.assert_allclose(slope, [[[0, 1, -1]]], atol=1e-6)
 
 
-@cases("dtype", ["float16", "bfloat16"], on_jax=["bfloat16"])
+@cases("dtype", ["float16", "bfloat16"], elsewhere=["bfloat16"])
 def test_16_bit_logits_are_summed_in_float32(dtype):
     logits = ops.cast(LOGITS, dtype)
     loss = MaskedFenchelYoung("entmax15")(TARGET, logits)

@@ -43,4 +43,4 @@ def test_flat_joins_the_last_two_axes():
 def test_contains_tells_which_numbers_each_row_has_except_the_padding():
     numbers = np.array([[3, 0, 1, 3], [0, 0, 0, 0], [4, 2, 4, 0]], "int32")
     expected = [[number > 0 and number in row for number in range(5)] for row in numbers]
-    np.testing.assert_array_equal(to_numpy(contains(numbers, 5)), expected)
+    np.testing.assert_array_equal(to_numpy(contains(ops.convert_to_tensor(numbers), 5)), expected)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import backend, ops
 from reference import by_bisection, finite_differences
-from support import assert_close, evaluated, gradients, normal, to_numpy
+from support import assert_close, evaluated, gradients, normal, to_numpy, weighted_sum
 
 from keras_attention.attention.base.attention_mechanism import AttentionMechanism
 from keras_attention.ops.mappings import MAPPINGS, masked_entmax15, masked_sparsemax
@@ -67,7 +67,9 @@ def test_a_row_that_is_all_padding_gets_zeros(name, dtype):
 def test_gradients_equal_finite_differences(name):
     pull = normal(*SCORES.shape, seed=3)
     points = SCORES.astype("float64")
-    _, (slope,) = gradients(lambda x: ops.sum(SPARSE[name][0](x, MASK[:, None]) * pull), [], SCORES)
+    _, (slope,) = gradients(
+        lambda x: weighted_sum([SPARSE[name][0](x, MASK[:, None])], [pull]), [], SCORES
+    )
     (expected,) = finite_differences(
         lambda: (reference(name, points, MASK[:, None]) * pull).sum(), points
     )

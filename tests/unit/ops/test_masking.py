@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import reference
 from keras import backend, ops
-from support import assert_close, gradients, normal, tensorflow_only, to_numpy
+from support import assert_close, gradients, normal, tensorflow_only, to_numpy, weighted_sum
 
 from keras_attention.ops.masking import masked_softmax, real_tokens
 
@@ -72,7 +72,9 @@ def test_float64_stays_float64():
 def test_gradients_reach_only_real_positions():
     mask = np.array([[True, True, False, True, False], [True] * 5, [False] * 5])
     pull = normal(3, 2, 5, seed=3)
-    _, (slope,) = gradients(lambda x: ops.sum(masked_softmax(x, mask[:, None]) * pull), [], SCORES)
+    _, (slope,) = gradients(
+        lambda x: weighted_sum([masked_softmax(x, mask[:, None])], [pull]), [], SCORES
+    )
     weights = reference.masked_softmax(SCORES.astype("float64"), mask[:, None])
     expected = weights * (pull - (weights * pull).sum(-1, keepdims=True))
     assert_close(slope, expected.astype("float32"))

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from support import assert_close, gradients, normal, tensorflow_only, to_numpy
+from support import assert_close, gradients, normal, tensorflow_only, to_numpy, weighted_sum
 
 from keras_attention.ops.time_loop import time_loop
 
@@ -59,7 +59,7 @@ def values_and_gradients(loop, make_step, make_state, widths):
     def loss(inputs, W, h):
         outputs, state = loop(make_step(W), make_state(h), inputs, widths)
         parts = keras.tree.flatten((outputs, state))
-        return sum(ops.sum(x * normal(*x.shape, seed=i)) for i, x in enumerate(parts))
+        return weighted_sum(parts, [normal(*x.shape, seed=i) for i, x in enumerate(parts)])
 
     return gradients(loss, [], INPUTS, W, START)
 

@@ -37,7 +37,7 @@ def contains(source, output):
     return all(any(re.search(SPELLED[form], output) for form in each) for each in forms)
 
 
-@cases("beam", [2, 5], on_jax=[2])
+@cases("beam", [2, 5], elsewhere=[2])
 def test_every_output_contains_the_terms_of_its_source(translator, beam):
     found = translator(TEXTS, terms=TERMS, beam_width=beam, max_length=9)
     assert [each.source for each in found] == TEXTS

@@ -36,7 +36,7 @@ def matching():
     return [a + b + "-" + number for a in "abc" for b in "abc" for number in numbers]
 
 
-@cases("rule", ["allowed", "pattern"], on_jax=["pattern"])
+@cases("rule", ["allowed", "pattern"], elsewhere=["pattern"])
 def test_the_widest_beam_finds_the_best_allowed_texts(translator, rule):
     """`score` computes the score of every allowed text by teacher forcing, without a search."""
     value, texts = {"allowed": (ALLOWED, ALLOWED), "pattern": (PATTERN, matching())}[rule]

@@ -1,0 +1,34 @@
+"""Search and scoring without a record of the operations for a gradient."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import keras
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def without_gradient(function: Function) -> Function:
+    """Decorate a function that nothing differentiates.
+
+    PyTorch otherwise stores the operations of every step for a gradient, and its results do not
+    convert to NumPy arrays. The other backends record operations only where they are asked to.
+
+    Args:
+        function: a function that returns tensors.
+
+    Returns:
+        A function with the same arguments and results.
+    """
+
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if keras.backend.backend() != "torch":
+            return function(*args, **kwargs)
+        import torch
+
+        with torch.no_grad():
+            return function(*args, **kwargs)
+
+    return run  # type: ignore[return-value]
