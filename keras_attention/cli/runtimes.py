@@ -7,7 +7,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from keras_attention.cli.imports import lean_imports
 from keras_attention.cli.output_limit import named_lines
 from keras_attention.cli.search_options import RANKING, option_of
 from keras_attention.decoding.options import ServedOptions
@@ -95,9 +94,8 @@ def open_numbered(
     if exports:
         export = _open_export(path, search, nbest, features)
         return lambda first: export  # an export does not sample
-    with lean_imports():
-        from keras_attention.text.text_limit import UNLIMITED
-        from keras_attention.translation.translator import Translator
+    from keras_attention.text.text_limit import UNLIMITED
+    from keras_attention.translation.translator import Translator
 
     translator = Translator.load_ensemble([path, *others])
     if whole_vocabulary:
@@ -171,8 +169,7 @@ def _open_export(
         )
     if path.suffix == ".tflite":
         return _open_tflite(path, search.get("beam_width"), nbest, features)
-    with lean_imports():
-        from keras_attention.export.saved_model.saved_model import SavedModelTranslator
+    from keras_attention.export.saved_model.saved_model import SavedModelTranslator
 
     saved = SavedModelTranslator.load(path)
     search = {**search, "features": features}

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from keras_attention.cli.imports import lean_imports
 from keras_attention.cli.lines import InputLines, Line, OnError
 from keras_attention.cli.output_limit import named_lines
 from keras_attention.cli.runtimes import is_export
@@ -80,8 +79,7 @@ def open_stream(
                 f"the model's folder. Received: {option_of(refused[0])}."
             )
         return _open_export(path, features)
-    with lean_imports():
-        from keras_attention.translation.translator import Translator
+    from keras_attention.translation.translator import Translator
 
     translator = Translator.load_ensemble([path, *others])
     if whole_vocabulary:
@@ -95,8 +93,7 @@ def open_stream(
 
 def _open_export(path: Path, features: Mapping[str, str]) -> StreamText:
     if path.suffix != ".tflite":
-        with lean_imports():
-            from keras_attention.export.saved_model.saved_model import SavedModelTranslator
+        from keras_attention.export.saved_model.saved_model import SavedModelTranslator
 
         stream = partial(SavedModelTranslator.load(path).stream, features=features)
         with suppress(TextError):  # an empty text, but the export and the features are checked
