@@ -44,7 +44,7 @@ TOKENIZERS = {
 
 
 def write_pairs(path: Path, count: int) -> None:
-    """Write pairs of 5 to 19 words a side, of six letters on average."""
+    """Write pairs of 5 to 16 words a side, of six letters on average."""
     rng = np.random.default_rng(1)
     letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
     words = ["".join(rng.choice(letters, rng.integers(2, 10))) for _ in range(WORDS)]

@@ -69,10 +69,12 @@ def open_model(path: str | Path, **options: Any) -> Loaded:
     if sorts_nothing(path):
         from ..saved_model.saved_model import SavedModelTranslator
 
-        return Loaded(partial(SavedModelTranslator.load(path).stream, **options), sort=True)
+        saved = SavedModelTranslator.load(path)
+        return Loaded(lambda texts: saved.stream(texts, **options), sort=True)
     from keras_attention.translation.translator import Translator
 
-    return Loaded(partial(Translator.load(path).stream, **options))
+    translator = Translator.load(path)
+    return Loaded(lambda texts: translator.stream(texts, **options))
 
 
 def sorts_nothing(path: Path) -> bool:

@@ -125,5 +125,6 @@ def _errors_of_writing(path: str) -> Iterator[None]:
 
 
 def _reason(error: Exception) -> OSError | str:
-    plain = isinstance(error, OSError) and error.strerror
-    return error if plain else " ".join(str(error).split())
+    if isinstance(error, OSError) and error.strerror:
+        return error
+    return " ".join(str(error).split())

@@ -7,7 +7,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from keras_attention.cli.imports import lean_imports
 from keras_attention.cli.output_limit import named_lines
 from keras_attention.cli.search_options import RANKING, option_of
 from keras_attention.decoding.options import ServedOptions
@@ -138,8 +137,7 @@ def load_local(
     max_tokens: int | None,
 ) -> "Translator":
     """Load the models at some paths, and check the options of `Translator.stream` in `search`."""
-    with lean_imports():
-        from keras_attention.translation.translator import Translator
+    from keras_attention.translation.translator import Translator
 
     translator = Translator.load_ensemble(paths)
     if whole_vocabulary:
@@ -188,8 +186,7 @@ def _open_export(
         )
     if path.suffix == ".tflite":
         return _open_tflite(path, search.get("beam_width"), nbest, features, max_tokens)
-    with lean_imports():
-        from keras_attention.export.saved_model.saved_model import SavedModelTranslator
+    from keras_attention.export.saved_model.saved_model import SavedModelTranslator
 
     saved = SavedModelTranslator.load(path)
     search = {**search, "features": features}

@@ -7,7 +7,6 @@ import os
 import stat
 import zipfile
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -86,24 +85,6 @@ def checksum_of(path: Path) -> str:
     except OSError as error:
         raise not_readable(path, error) from error
     return digest.hexdigest()
-
-
-def cached_checksum(path: str | os.PathLike[str]) -> str:
-    """Return `checksum_of` a file, computed once as long as the file is not written again.
-
-    Raises:
-        InputError: If the file is missing, unreadable or not a regular file.
-    """
-    try:
-        found = os.stat(path)
-    except OSError as error:
-        raise not_readable(path, error) from error
-    return _checksum(os.fspath(path), found.st_size, found.st_mtime_ns, found.st_ino)
-
-
-@lru_cache(maxsize=4096)
-def _checksum(path: str, size: int, modified: int, inode: int) -> str:
-    return checksum_of(Path(path))
 
 
 def read_unchanged(folder: Path, read: Callable[[Path], Read]) -> Read:

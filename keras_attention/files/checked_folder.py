@@ -5,14 +5,23 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import MEBIBYTE, open_artefact, read_artefact, read_unchanged
-from keras_attention.files.schema import JsonFile, Kind, dictionary_of, format_json, integer, text
+from keras_attention.files.file_states import STATE, FileState, settle
+from keras_attention.files.schema import (
+    JsonFile,
+    Kind,
+    dictionary_of,
+    format_json,
+    integer,
+    optional,
+    text,
+)
 from keras_attention.files.text_files import write_atomically
 
 RECORD_FILE = "record.json"
@@ -28,6 +37,7 @@ _RECORD = JsonFile(
         "origin": dictionary_of(text()),
         "numbers": dictionary_of(integer(0)),
         "files": dictionary_of(_SUM),
+        "states": optional(dictionary_of(STATE)),
     },
     _FORMAT,
 )
@@ -54,7 +64,8 @@ class CheckedFolder:
     """A folder that is written completely or not at all, and that is checked before it is read.
 
     A record in the folder holds its origin, which says what it was made from, and the size and
-    CRC-32 of each file. Damage is therefore found before a file is used.
+    CRC-32 of each file. Damage is therefore found before a file is used. A file that nobody has
+    written since its last check, which its `FileState` tells, is not read again.
 
     Args:
         path: the folder; it need not exist.
@@ -88,14 +99,21 @@ class CheckedFolder:
             temporary.mkdir()
             numbers: dict[str, int] = {}
             yield temporary, numbers
-            files = {path.name: _sum_of(path) for path in sorted(temporary.iterdir())}
-            values = {"format": _FORMAT, "origin": origin, "numbers": numbers, "files": files}
+            paths = sorted(temporary.iterdir())
+            values = {
+                "format": _FORMAT,
+                "origin": origin,
+                "numbers": numbers,
+                "files": {path.name: _sum_of(path) for path in paths},
+                "states": {path.name: settle(path) for path in paths},
+            }
             (temporary / RECORD_FILE).write_bytes(format_json(values))
 
     def problem(self, origin: Mapping[str, str]) -> str:
         """Return why the files cannot be used, or "" if they can.
 
-        All files are read. If there is no folder, the problem is "missing".
+        Files whose state has changed since their last check are read. If there is no folder, the
+        problem is "missing".
 
         Args:
             origin: what the files must have been made from.
@@ -108,12 +126,7 @@ class CheckedFolder:
             return f"{RECORD_FILE}: damaged"
         if changed := _first_difference(record["origin"], origin):
             return f"{changed}: changed"
-        damaged = [
-            name
-            for name, found in record["files"].items()
-            if found != _found_sum(self.path / name, size=found[0])
-        ]
-        return f"{damaged[0]}: damaged" if damaged else ""
+        return self._find_damage(record)
 
     def open(
         self, origin: Mapping[str, str], read: Callable[[Path, Mapping[str, int]], _Value]
@@ -158,6 +171,27 @@ class CheckedFolder:
     def _record(self) -> dict[str, Any]:
         path = self.path / RECORD_FILE
         return _RECORD.parse(read_artefact(path), os.fspath(path))
+
+    def _find_damage(self, record: Mapping[str, Any]) -> str:
+        """Check the files against the record, and keep the new states of those without damage."""
+        known = record.get("states", {})
+        settled: dict[str, FileState] = {}
+        for name, expected in record["files"].items():
+            path = self.path / name
+            state = FileState.find(path)
+            if state is not None and state.is_settled():  # before the file is read
+                settled[name] = state
+            is_known = state is not None and [*state] == known.get(name)
+            if not is_known and _found_sum(path, size=expected[0]) != expected:
+                return f"{name}: damaged"
+        if {name: [*state] for name, state in settled.items()} != known:
+            self._keep_states({**record, "states": settled})
+        return ""
+
+    def _keep_states(self, record: Mapping[str, Any]) -> None:
+        path = self.path / RECORD_FILE
+        with suppress(InputError), write_atomically(path) as temporary:  # it may be read-only
+            temporary.write_bytes(format_json(record))
 
     def _check_own(self) -> None:
         """Check that the folder may be replaced: has a record, or no file of another program."""

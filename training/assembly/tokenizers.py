@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from importlib import metadata
 from itertools import chain
 
@@ -52,17 +53,23 @@ def learn_tokenizers(
     features = features or SourceFeatures()
     normalizers = [Normalizer(form, text.lowercase, text.strip) for form in forms]
 
-    used = sample_pairs(pairs, seed)
-    sources = (normalizers[0](features.text_of(source)) for source, _ in used)
-    targets = (normalizers[1](target) for _, target in used)
+    used = cache(lambda: sample_pairs(pairs, seed))  # not drawn if nothing is learned from it
+
+    def sources() -> Iterator[str]:
+        for source, _ in used():
+            yield normalizers[0](features.text_of(source))
+
+    def targets() -> Iterator[str]:
+        for _, target in used():
+            yield normalizers[1](target)
 
     def learn(side: str, sentences: Iterable[str]) -> Vocabulary | bytes:
         return _learn_once(side, text, sentences, pairs, seed=seed, features=features)
 
     if text.joint_vocabulary:
-        learned = (learn("source", chain(sources, targets)),) * 2
+        learned = (learn("source", chain(sources(), targets())),) * 2
     else:
-        learned = learn("source", sources), learn("target", targets)
+        learned = learn("source", sources()), learn("target", targets())
     names = text.source_tokenizer, text.target_tokenizer
     source, target = (
         make_tokenizer(

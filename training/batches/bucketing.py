@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +12,13 @@ from keras_attention.text.padded_batches import batch_by_tokens
 
 Ints = npt.NDArray[np.int64]
 
+Ranks = npt.NDArray[Any]
+"""Integers of at least 0, in the narrowest type that has room for them."""
+
 
 def rank_buckets(
     source_lengths: Sequence[int] | Ints, target_lengths: Sequence[int] | Ints, width: int
-) -> Ints:
+) -> Ranks:
     """Return the rank of each pair's bucket; pairs of equal rank are interchangeable.
 
     Buckets are ordered by target length first, because the output projection makes padding in
@@ -24,8 +28,24 @@ def rank_buckets(
     targets = (np.asarray(target_lengths) - 1) // width
     # Alternate the order of source lengths, so that neighboring buckets have similar sources.
     last = sources.max(initial=0)
-    ranks: Ints = targets * (last + 1) + np.where(targets % 2, last - sources, sources)
-    return ranks
+    return narrowed(targets * (last + 1) + np.where(targets % 2, last - sources, sources))
+
+
+def narrowed(numbers: Ints) -> Ranks:
+    """Return integers of at least 0 in the narrowest type that has room for them."""
+    return numbers.astype(np.min_scalar_type(numbers.max(initial=0)))
+
+
+def order_of(ranks: Ranks) -> Ints:
+    """Return the places of pairs in the order of their ranks; those of equal rank keep theirs.
+
+    This is a stable `argsort`. NumPy sorts integers of 16 bits in linear time, so wider ones are
+    sorted by their lower and then by their upper bits. Ten million are sorted several times faster.
+    """
+    if ranks.itemsize <= 2:
+        return np.argsort(ranks, kind="stable")
+    order = np.argsort((ranks & 0xFFFF).astype("uint16"), kind="stable")
+    return order[order_of(narrowed(ranks[order] >> 16))]
 
 
 def cut_by_pairs(size: int, most: int) -> Ints:
@@ -39,7 +59,7 @@ def cut_by_pairs(size: int, most: int) -> Ints:
     return bounds
 
 
-def cut_by_tokens(lengths: Ints, ranks: Ints, most: int) -> Ints:
+def cut_by_tokens(lengths: Ranks, ranks: Ranks, most: int) -> Ints:
     """Cut pairs, ordered by rank, into batches with a limited number of tokens after padding.
 
     Every pair counts as if it were as long as the longest pair of its rank, so that the limit holds
@@ -58,7 +78,7 @@ def cut_by_tokens(lengths: Ints, ranks: Ints, most: int) -> Ints:
         >>> cut_by_tokens(np.array([2, 9, 3, 1]), np.array([0, 1, 0, 0]), 6).tolist()
         [0, 2, 3, 4]
     """
-    order = np.argsort(ranks, kind="stable")
+    order = order_of(ranks)
     _, starts, counts = np.unique(ranks[order], return_index=True, return_counts=True)
     longest = np.repeat(np.maximum.reduceat(lengths[order], starts), counts)
     batches = batch_by_tokens(longest.tolist(), int, tokens=most)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from keras_attention.errors import InputError, TextError
 from keras_attention.text.tokenizers import Tokenizer
@@ -26,12 +29,12 @@ class EncodedPairs:
     Attributes:
         sources: the ids of each source.
         targets: the ids of each target.
-        kept: for each input pair, whether it is within the limits.
+        kept: for each input pair, whether it is within the limits, bool.
     """
 
     sources: Sequences | StoredIds
     targets: Sequences | StoredIds
-    kept: list[bool] = field(default_factory=list)
+    kept: npt.NDArray[np.bool_]
 
 
 def encode_pairs(
@@ -68,7 +71,7 @@ def _within_limits(
     sources, targets = stored
     over = sources.lengths > limits[0], targets.lengths > limits[1]
     kept = ~(over[0] | over[1])
-    found = EncodedPairs(sources.take(kept), targets.take(kept), kept.tolist())
+    found = EncodedPairs(sources.take(kept), targets.take(kept), kept)
     return found, [int(side.sum()) for side in over]
 
 
@@ -94,21 +97,21 @@ def _encode_each(
             continue
         sources.append(sides[0])
         targets.append(sides[1])
-    return EncodedPairs(sources, targets, kept), too_long
+    return EncodedPairs(sources, targets, np.array(kept, bool)), too_long
 
 
 def _report_dropped(
-    kept: Sequence[bool], too_long: Sequence[int], limits: tuple[int, int], noun: str
+    kept: npt.NDArray[np.bool_], too_long: Sequence[int], limits: tuple[int, int], noun: str
 ) -> None:
-    if not kept:
+    if not len(kept):
         raise InputError("Expected at least one pair of source and target. Received: none.")
-    if all(kept):
+    if kept.all():
         return
     report = (
-        f"dropped {len(kept) - sum(kept)} of {len(kept)} {noun}: "
+        f"dropped {np.count_nonzero(~kept)} of {len(kept)} {noun}: "
         f"{too_long[0]} sources over {limits[0]} tokens, "
         f"{too_long[1]} targets over {limits[1]} tokens"
     )
-    if not any(kept):
+    if not kept.any():
         raise InputError(f"No pair is within the length limits: {report}.")
     _logger.warning("%s", report)

@@ -14,7 +14,15 @@ from keras_attention.special_tokens import PAD_ID, START_ID
 from keras_attention.text.tokenizers import Tokenizer
 
 from ..data.stored_pairs import StoredPairs
-from .bucketing import Ints, cut_by_pairs, cut_by_tokens, rank_buckets
+from .bucketing import (
+    Ints,
+    Ranks,
+    cut_by_pairs,
+    cut_by_tokens,
+    narrowed,
+    order_of,
+    rank_buckets,
+)
 from .encoded_pairs import encode_pairs
 from .sequences import Guide, GuideTensors, Sampling, SequenceTensors, Side
 from .stored_sequences import StoredSampling, StoredTexts
@@ -70,7 +78,7 @@ class PairBatches:
         steps_per_epoch: Number of batches of an epoch, which has every pair once.
         target_tokens: Number of ids in all targets, including </s>, without padding.
         dropped: Number of pairs that exceed the limits.
-        kept: For each input pair, whether it is within the limits.
+        kept: For each input pair, whether it is within the limits, bool.
 
     Raises:
         ValueError: If a number is below 1 (`seed` and `batch_tokens`: below 0), if
@@ -137,13 +145,12 @@ class PairBatches:
         encoded = encode_pairs(pairs, tokenizers, limits, noun)
         sources, targets, self.kept = encoded.sources, encoded.targets, encoded.kept
         self._set_texts(pairs)
-        self.dropped = len(encoded.kept) - sum(encoded.kept)
+        self.dropped = int(np.count_nonzero(~self.kept))
         alignments = self._kept_alignments(pointers=pointers, guides=guides)
         self._ranks = rank_buckets(sources.lengths, targets.lengths, bucket_width)
-        exact = rank_buckets(sources.lengths, targets.lengths, width=1)
-        self._by_length = np.argsort(exact, kind="stable")
-        lengths = np.maximum(sources.lengths, targets.lengths)
-        bounds = self._cut(lengths, self._ranks)
+        self._exact_ranks = rank_buckets(sources.lengths, targets.lengths, width=1)
+        self._lengths = narrowed(np.maximum(sources.lengths, targets.lengths))
+        bounds = self._cut(self._ranks)
         self.steps_per_epoch = len(bounds) - 1
         self.target_tokens = int(np.sum(targets.lengths))
         self._length_step = max(FIXED_LENGTHS, bucket_width) if fixed_shapes else 1
@@ -152,7 +159,6 @@ class PairBatches:
         # Input pipelines run on the CPU, so constants on another device would be copied each step.
         with tf.device("CPU:0"):
             self._bounds = tf.constant(bounds)
-            self._bounds_by_length = tf.constant(self._cut(lengths, exact))
             self._sides = sources.to_tensors(), targets.to_tensors()
             self._alignments = [GuideTensors.of(given) for given in alignments]
 
@@ -200,7 +206,9 @@ class PairBatches:
             A dataset of `steps_per_epoch` batches like those of `stream`. With `batch_tokens`, the
             number of batches can differ a little, because pairs are ordered differently.
         """
-        order, bounds = tf.constant(self._by_length), self._bounds_by_length
+        with tf.device("CPU:0"):
+            order = tf.constant(order_of(self._exact_ranks))
+            bounds = tf.constant(self._cut(self._exact_ranks))
         steps = tf.data.Dataset.range(len(bounds) - 1)
         batches = steps.map(lambda step: self._build_batch(self._sides, order, bounds, step))
         return batches.prefetch(_READY_BATCHES)
@@ -215,10 +223,10 @@ class PairBatches:
                 )
         return [[*compress(given, self.kept)] for given in alignments.values() if given is not None]
 
-    def _cut(self, lengths: Ints, ranks: Ints) -> Ints:
+    def _cut(self, ranks: Ranks) -> Ints:
         """Return the index where each batch begins in the order of ranks, and the final end."""
         if self.batch_tokens:
-            return cut_by_tokens(lengths, ranks, self.batch_tokens)
+            return cut_by_tokens(self._lengths, ranks, self.batch_tokens)
         return cut_by_pairs(len(ranks), self.batch_size)
 
     def _rows_of(self, bounds: Ints) -> int:
@@ -230,7 +238,7 @@ class PairBatches:
         """Return an epoch's order of pairs, which is cut into batches, and its order of batches."""
         rng = np.random.default_rng([self.seed, int(epoch)])
         shuffled = rng.permutation(len(self._ranks))
-        order = shuffled[np.argsort(self._ranks[shuffled], kind="stable")]
+        order = shuffled[order_of(self._ranks[shuffled])]
         return order, rng.permutation(self.steps_per_epoch)
 
     def _set_texts(self, pairs: Iterable[tuple[str, str]]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_attention.errors import InputError
+from keras_attention.lean_imports import import_lean
 
 UNUSABLE_INPUT = 2
 """The exit code of a run whose recipe or data cannot be used."""
@@ -18,6 +19,7 @@ UNUSABLE_INPUT = 2
 
 def main() -> None:
     """Complete a run and exit with 0, or print the reason as the last line and exit with 2."""
+    import_lean()
     job = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from keras_attention._version import __version__
 from keras_attention.errors import InputError
 from keras_attention.files.checked_folder import CheckedFolder, Opened
+from keras_attention.files.file_states import load_checksums, save_checksums
 from keras_attention.files.text_files import not_writable
 from keras_attention.files.waiting_lock import WaitingLock
 
@@ -30,6 +31,7 @@ from .store_files import (
     check_unchanged,
     origin_of,
     read_result,
+    training_files,
     write_files,
     write_result,
 )
@@ -48,6 +50,9 @@ SUFFIX = ".store"
 
 LOCK_FILE = "store.lock"
 
+CHECKSUMS_FILE = "files.json"
+"""The file with the digests of the training files, and the states in which they were computed."""
+
 SIDES = ("sources", "targets")
 IDS_FILES = tuple(f"{side}.{part}" for side in SIDES for part in ("ids", "ends"))
 """The files of token ids: of each side, all ids; and a 0 and the end of each sequence."""
@@ -63,7 +68,8 @@ class DataStore:
 
     - `pairs/`, the texts of all pairs of the training files, in their order;
     - `ids/`, the token ids of the training pairs, which `training.batches.stored_ids` writes;
-    - `results/`, such as learned vocabularies.
+    - `results/`, such as learned vocabularies;
+    - `files.json`, the digests of the training files, so that only changed files are read again.
 
     Each part has a record of what it was made from, such as the digest of a file. A part that was
     made from something else, or is damaged, is made again. It is written completely or not at all.
@@ -103,11 +109,15 @@ class DataStore:
         Raises:
             InputError: if a file cannot be used, or the store cannot be written.
         """
-        origin = None if config.replay else origin_of(config)
+        if config.replay:
+            return collect_pairs(pairs, config.in_memory)
+        load_checksums(self.path / CHECKSUMS_FILE)
+        origin = origin_of(config)
         if origin is None:
             return collect_pairs(pairs, config.in_memory)
         opened = self._open_pairs(origin)
         if opened.value is not None:
+            self._keep_checksums(config)
             is_large = opened.numbers[CHARACTERS] > config.in_memory * MEGABYTE
             return opened.value if is_large else list(opened.value)
         return collect_pairs(pairs, config.in_memory, partial(self._write_pairs, config, origin))
@@ -183,7 +193,14 @@ class DataStore:
                 opened = self._open_pairs(origin)
         if opened.value is None:
             raise changed_meanwhile(self.path)
+        self._keep_checksums(config)
         return opened.value
+
+    def _keep_checksums(self, config: DataConfig) -> None:
+        """Keep the digests of the training files for the next start."""
+        if self.is_writable:
+            names = [path for _, path in training_files(config)]
+            save_checksums(self.path / CHECKSUMS_FILE, names)
 
     def _reason_not_written(self) -> str:
         """Return the right that is missing to make or to write the folder, or ""."""

@@ -15,7 +15,8 @@ import numpy as np
 
 from keras_attention._version import __version__
 from keras_attention.errors import InputError
-from keras_attention.files.artefacts import cached_checksum, read_artefact
+from keras_attention.files.artefacts import read_artefact
+from keras_attention.files.file_states import cached_checksum
 from keras_attention.files.schema import JsonFile, dictionary_of, integer, text
 from keras_attention.files.text_files import errors_of_writing, write_atomically
 from keras_attention.progress import Advance, is_interactive, report_progress
@@ -51,15 +52,21 @@ def origin_of(config: DataConfig) -> dict[str, str] | None:
     None if this is not known, because a file is not a regular one, such as a pipe.
     """
     values = {f"data.{key}": repr(value) for key, value in config.values() if key not in _UNREAD}
-    number = 0
-    for each in each_language(config):
-        for key in ("path", "target_path"):
-            for path in find_files(each, key):
-                if not os.path.isfile(path):
-                    return None
-                number += 1
-                values[f"data.{key}, file {number}"] = cached_checksum(path)
+    for number, (key, path) in enumerate(training_files(config), start=1):
+        if not os.path.isfile(path):
+            return None
+        values[f"data.{key}, file {number}"] = cached_checksum(path)
     return {**values, "version": __version__}
+
+
+def training_files(config: DataConfig) -> list[tuple[str, str]]:
+    """Return the training files, each with the setting that names it."""
+    return [
+        (key, path)
+        for each in each_language(config)
+        for key in ("path", "target_path")
+        for path in find_files(each, key)
+    ]
 
 
 def check_unchanged(config: DataConfig, origin: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_attention.errors import InputError
-from keras_attention.files.artefacts import cached_checksum
+from keras_attention.files.file_states import cached_checksum
 from keras_attention.files.schema import Kind
 from keras_attention.translation.folders.ensemble_folder import model_files
 

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from keras_attention.cli.imports import lean_imports
 from keras_attention.cli.lines import InputLines, Line, OnError
 from keras_attention.cli.runtimes import is_export, load_local
 from keras_attention.cli.search_options import option_of
@@ -69,8 +68,7 @@ def open_stream(
 
 def _open_export(path: Path, features: Mapping[str, str], max_tokens: int | None) -> StreamText:
     if path.suffix != ".tflite":
-        with lean_imports():
-            from keras_attention.export.saved_model.saved_model import SavedModelTranslator
+        from keras_attention.export.saved_model.saved_model import SavedModelTranslator
 
         stream = partial(SavedModelTranslator.load(path).stream, features=features)
         with suppress(TextError):  # an empty text, but the export and the features are checked

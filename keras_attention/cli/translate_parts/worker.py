@@ -7,9 +7,9 @@ import os
 import sys
 
 from keras_attention.child_processes import RequestPipes
-from keras_attention.cli.imports import lean_imports
 from keras_attention.cli.native_messages import hide_start_messages
 from keras_attention.errors import InputError
+from keras_attention.lean_imports import import_lean
 
 QUIET = "--quiet"
 """Argument of a worker that does not log, because another one logs the same warnings."""
@@ -21,8 +21,8 @@ def main() -> None:
     hide_start_messages(os.environ)
     if QUIET in sys.argv:
         logging.disable()
-    with lean_imports():
-        from keras_attention.cli.translate_parts import job as _  # noqa: F401  # to unpickle it
+    import_lean()
+    from keras_attention.cli.translate_parts import job as _  # noqa: F401  # to unpickle it
     from keras_attention.cli.translate_parts.translated_lines import answer_batch
 
     job = pipes.receive()

@@ -1,5 +1,9 @@
 """A checked folder is written whole, and is used only undamaged and for its own origin."""
 
+import json
+import os
+import time
+
 import pytest
 
 from keras_attention.errors import InputError
@@ -49,7 +53,51 @@ def test_a_file_that_cannot_be_read_is_named(folder, monkeypatch):
 
     real = checked_folder.open_artefact
     monkeypatch.setattr(checked_folder, "open_artefact", refuse)
+    (folder.path / "cubes").touch()
     assert folder.problem(ORIGIN) == "cubes: damaged"
+
+
+def test_files_are_read_again_only_if_their_state_has_changed(folder, monkeypatch):
+    read, real = [], checked_folder.open_artefact
+    monkeypatch.setattr(
+        checked_folder, "open_artefact", lambda path: read.append(path) or real(path)
+    )
+    assert folder.problem(ORIGIN) == "" and not read
+    os.utime(folder.path / "cubes", ns=(1, 1))
+    for _ in range(2):
+        assert folder.problem(ORIGIN) == ""
+        assert [path.name for path in read] == ["cubes"]
+
+
+def test_files_that_were_just_written_are_read_each_time(folder, monkeypatch):
+    (folder.path / "cubes").write_bytes(b"1 8 27")
+    assert folder.problem(ORIGIN) == ""
+    (folder.path / "cubes").write_bytes(b"1 8 64")  # perhaps at the same time of a coarse clock
+    assert folder.problem(ORIGIN) == "cubes: damaged"
+
+
+def test_a_change_is_noticed_even_if_the_time_of_the_file_is_restored(folder):
+    path = folder.path / "cubes"
+    times = path.stat()
+    time.sleep(0.05)  # more than a tick of the file system's clock
+    path.write_bytes(b"1 8 64")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert folder.problem(ORIGIN) == "cubes: damaged"
+
+
+def test_a_record_without_states_is_completed_if_it_can_be_written(folder, monkeypatch):
+    path = folder.path / RECORD_FILE
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "states": {}}))
+    with monkeypatch.context() as patch:
+        patch.setattr(checked_folder, "write_atomically", unwritable)
+        assert folder.problem(ORIGIN) == "" and json.loads(path.read_text())["states"] == {}
+    assert folder.problem(ORIGIN) == ""
+    assert json.loads(path.read_text()) == record
+
+
+def unwritable(path):
+    raise InputError(f"{path}: cannot be written")
 
 
 def test_a_file_that_fails_after_the_check_is_a_problem(folder):

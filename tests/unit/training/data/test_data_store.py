@@ -12,8 +12,15 @@ from dataclasses import replace
 import pytest
 
 from keras_attention.errors import InputError
+from keras_attention.files import file_states
 from keras_attention.training.data import data_store, store_files
-from keras_attention.training.data.data_store import LOCK_FILE, DataStore, PairsInStore, remembered
+from keras_attention.training.data.data_store import (
+    CHECKSUMS_FILE,
+    LOCK_FILE,
+    DataStore,
+    PairsInStore,
+    remembered,
+)
 from keras_attention.training.data.pairs import read_pairs, split_pairs
 from keras_attention.training.recipe.sections import DataConfig
 
@@ -48,6 +55,14 @@ def test_the_second_start_reads_the_pairs_from_the_store(config, store, writes, 
     second = split_pairs(config, 3, store)
     assert (list(first[0]), first[1]) == (list(second[0]), second[1]) == in_memory
     assert writes == [1]
+
+
+def test_a_later_start_does_not_read_the_training_files(config, store, monkeypatch):
+    os.utime(config.path, ns=(1, 1))
+    read_pairs(config, 1, store)
+    monkeypatch.setattr(file_states, "_known", {})  # as in another process
+    monkeypatch.setattr(file_states, "checksum_of", None)
+    assert len(read_pairs(config, 1, store)) == len(ROWS)
 
 
 @pytest.mark.parametrize(
@@ -263,4 +278,4 @@ def test_processes_wait_for_each_other_and_a_killed_one_leaves_nothing(config, s
     with slow:
         assert slow.stdout.read() == "40\n" and slow.wait() == 0
     names = {path.name for path in store.path.iterdir()}
-    assert names == {"pairs", LOCK_FILE}
+    assert names - {CHECKSUMS_FILE} == {"pairs", LOCK_FILE}

@@ -1,0 +1,155 @@
+"""States of files, which tell whether a file was written again without reading it, and digests."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from keras_attention.errors import InputError
+from keras_attention.files.artefacts import checksum_of, read_artefact
+from keras_attention.files.schema import JsonFile, Kind, dictionary_of
+from keras_attention.files.text_files import errors_of_writing, not_readable, write_atomically
+
+_SETTLED = 2 * 10**9
+"""Nanoseconds after which a change gets another time, on any file system: FAT counts in 2 s."""
+
+
+class FileState(NamedTuple):
+    """The size, the times and the identity of a file, without its content.
+
+    Every program that writes into a file, or replaces it, changes its state. Damage by a failing
+    disk does not.
+
+    Attributes:
+        size: size in bytes.
+        modified: time of the last change of the content, in nanoseconds.
+        changed: time of the last change of content or attributes, which programs cannot set.
+        inode: the file's number on its device.
+        device: the device's number.
+    """
+
+    size: int
+    modified: int
+    changed: int
+    inode: int
+    device: int
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> FileState:
+        """Return the state of a file.
+
+        Raises:
+            InputError: If there is no such file.
+        """
+        try:
+            found = os.stat(path)
+        except OSError as error:
+            raise not_readable(path, error) from error
+        return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
+
+    @classmethod
+    def find(cls, path: str | os.PathLike[str]) -> FileState | None:
+        """Return the state of a file, or None if there is no such file."""
+        try:
+            return cls.of(path)
+        except InputError:
+            return None
+
+    def is_settled(self) -> bool:
+        """Return whether any change from now on gives the file another state.
+
+        A change in the same tick of the file system's clock as the last one would not.
+        """
+        return self.modified <= time.time_ns() - _SETTLED
+
+
+STATE = Kind(
+    "the state of a file",
+    lambda value: (
+        isinstance(value, list)
+        and len(value) == len(FileState._fields)
+        and all(type(item) is int for item in value)
+    ),
+)
+
+
+def settle(path: Path) -> FileState:
+    """Set the time of a file that was just written back, so that its state is settled."""
+    earlier = time.time_ns() - 2 * _SETTLED
+    os.utime(path, ns=(earlier, earlier))
+    return FileState.of(path)
+
+
+_known: dict[str, tuple[FileState, str]] = {}
+"""The settled states of files, with the digests computed or loaded, by absolute path."""
+
+_FILE = JsonFile(
+    "the digests of files",
+    {
+        "files": dictionary_of(
+            Kind(
+                "the state and the sha256 of a file",
+                lambda value: (
+                    isinstance(value, dict)
+                    and STATE.fits(value.get("state"))
+                    and type(value.get("sha256")) is str
+                ),
+            )
+        )
+    },
+    1,
+)
+
+
+def cached_checksum(path: str | os.PathLike[str]) -> str:
+    """Return `checksum_of` a file, computed once as long as the state of the file is the same.
+
+    A file that was written in the last seconds is read each time.
+
+    Raises:
+        InputError: If the file is missing, unreadable or not a regular file.
+    """
+    name, state = os.path.abspath(path), FileState.of(path)
+    known, sha256 = _known.get(name, (None, ""))
+    if known == state:
+        return sha256
+    is_settled = state.is_settled()  # before the file is read
+    sha256 = checksum_of(Path(path))
+    if is_settled:
+        _known[name] = state, sha256
+    return sha256
+
+
+def load_checksums(path: Path) -> None:
+    """Let `cached_checksum` use the digests that `save_checksums` wrote, if there are any."""
+    if not path.exists():
+        return
+    try:
+        files = _FILE.parse(read_artefact(path), os.fspath(path))["files"]
+    except InputError:  # damaged
+        return
+    for name, value in files.items():
+        _known.setdefault(name, (FileState(*value["state"]), value["sha256"]))
+
+
+def save_checksums(path: Path, names: Iterable[str]) -> None:
+    """Write the digests that `cached_checksum` knows of files.
+
+    Args:
+        path: the file to write; it is not written again if it already has the same content.
+        names: the files.
+
+    Raises:
+        InputError: if the file cannot be written.
+    """
+    known = {name: _known[name] for name in map(os.path.abspath, names) if name in _known}
+    files = {name: {"state": state, "sha256": sha256} for name, (state, sha256) in known.items()}
+    text = json.dumps({"format": 1, "files": files}, ensure_ascii=False, indent=1) + "\n"
+    if not files or path.exists() and path.read_bytes() == text.encode():
+        return
+    with errors_of_writing(path), write_atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

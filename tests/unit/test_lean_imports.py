@@ -1,0 +1,41 @@
+"""The command line imports Keras without what it does not use, and all of it stays usable."""
+
+import json
+import subprocess
+import sys
+
+PROGRAM = """
+import json, os, sys
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+from keras_attention.lean_imports import import_lean
+import_lean()
+import_lean()
+import keras
+import tensorflow as tf
+skipped = ["matplotlib", "IPython", "scipy", "jax", "tensorflow.lite.python.lite",
+           "tensorflow.python.keras.models", "tensorflow.python.layers.base"]
+found = {"loaded": [name for name in skipped if name in sys.modules],
+         "hooks": len([finder for finder in sys.meta_path if "Lean" in type(finder).__name__])}
+sys.modules["jax"] = None
+cell = tf.nn.RNNCellResidualWrapper(keras.layers.LSTMCell(2))  # a placeholder at first
+import tensorflow.python.keras.utils.tf_utils
+from tensorflow.python.keras.layers import Dense
+found["used"] = [
+    type(cell).__name__, Dense.__name__, tf.compat.v1.Session.__name__,
+    tf.compat.v2.Variable.__name__, tf.lite.TFLiteConverter.__name__,
+    tf.feature_column.numeric_column("a").key, hasattr(tf.lite, "missing"),
+    tf.nn.RNNCellResidualWrapper.__name__,
+]
+import matplotlib
+print(json.dumps(found))
+"""
+
+
+def test_what_is_skipped_is_imported_when_it_is_used():
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, check=True)
+    found = json.loads(done.stdout)
+    assert found["loaded"] == [] and found["hooks"] == 1
+    assert found["used"] == [
+        *("ResidualWrapper", "Dense", "Session", "Variable", "TFLiteConverterV2", "a", False),
+        "<lambda>",
+    ]
