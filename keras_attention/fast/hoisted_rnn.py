@@ -53,9 +53,9 @@ class HoistedRNN(keras.layers.RNN):
     def _without_padding(
         self, last: Tensor, outputs: Tensor, state: list[Tensor], mask: Tensor | None
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Return the results of a loop, with zeros at masked steps if the layer's setting says so.
+        """Return the results of a loop; with `zero_output_for_mask`, zeros at masked steps.
 
-        `keras.layers.Bidirectional` sets it in its layers.
+        `keras.layers.Bidirectional` sets `zero_output_for_mask` in its layers.
         """
         if mask is None or not self.zero_output_for_mask:
             return last, outputs, state
@@ -74,6 +74,8 @@ class HoistedRNN(keras.layers.RNN):
             and cell.recurrent_activation is keras.activations.sigmoid
             and cell.use_bias
             and not self.unroll
+            # `Bidirectional` sets it. On TensorFlow, exports contain the loop of Keras so far.
+            and not (self.zero_output_for_mask and keras.backend.backend() == "tensorflow")
             and not (training and (cell.dropout or cell.recurrent_dropout))
         )
 

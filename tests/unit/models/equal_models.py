@@ -77,7 +77,7 @@ def results(name):
     arrays += [ops.convert_to_numpy(logits), ops.convert_to_numpy(alignment)]
     sparse = model.settings.output_mapping != "softmax"
     loss = MaskedFenchelYoung("entmax15") if sparse else MaskedCrossentropy(0.1)
-    model.compile(FusedAdam(0.01, global_clipnorm=1.0), loss=loss)
+    model.compile(FusedAdam(0.01, global_clipnorm=1.0), loss=loss, run_eagerly=True)
     guide = (GUIDE,) if model.settings.guided_alignment else ()
     pointers = (np.zeros((3, 4, 5), "float32"),) if model.settings.copying else ()
     inputs = SOURCE, TARGET_IN, *pointers, *guide
