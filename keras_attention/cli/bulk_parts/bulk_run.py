@@ -30,6 +30,9 @@ from keras_attention.export.bulk.records import COUNTERS, NAMESPACE, RecordForma
 from keras_attention.export.bulk.storage import delete_folder, is_local
 from keras_attention.files.text_files import read_lines_or_errors
 
+_CLOSED = "Channel closed prematurely."
+_WORKER_ENDED = "a worker process that ended early; if the memory is full, use fewer workers."
+
 _SECONDS = 0.5
 """Time between two looks at the progress."""
 
@@ -94,8 +97,9 @@ def _run(pipeline: beam.Pipeline, runner: str, outputs: OutputFiles) -> Mapping[
 
 def _last_line(error: Exception) -> str:
     """Return the message of an error, without the traceback of a worker before it."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else type(error).__name__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    last = lines[-1] if lines else type(error).__name__
+    return _WORKER_ENDED if last == _CLOSED else last
 
 
 @contextmanager
