@@ -224,12 +224,12 @@ DATA = {
     ),
     "too long for TFLite": Case(
         "translate model/dates.tflite a.txt",
-        "a.txt, line 1: expected at most 64 tokens with </s>. Received: 65.",
-        {"a.txt": b"1" * 64},
+        "a.txt, line 1: expected at most 1024 tokens with </s>. Received: 1025.",
+        {"a.txt": b"1" * 1024},
     ),
     "nothing to verify": Case("verify model a.txt", "at least one line", {"a.txt": b""}),
     "no line to verify": Case(
-        "verify model a.txt", "at least one line that is short enough", {"a.txt": b"1" * 64},
+        "verify model a.txt", "at least one line that is short enough", {"a.txt": b"1" * 1024},
         damage=without_saved_model(lambda folder: None),
     ),
 }  # fmt: skip

@@ -100,16 +100,14 @@ def test_translate_and_evaluate_run_an_export(export, run, trained, translator):
     assert outcome.out.startswith("exact match  ") and "of 300 pairs" in outcome.out
 
 
-@pytest.mark.parametrize(("runtime", "limit"), [("", 1024), ("1", 1024), ("dates.tflite", 64)])
-def test_lines_of_any_length_and_any_bytes_are_handled(
-    runtime, limit, run, trained, translator, tmp_path
-):
-    lines = [LINES[0].encode(), b"1" * limit, b"\xff", LINES[2].encode(), b"1" * 20_000, b""]
+@pytest.mark.parametrize("runtime", ["", "1", "dates.tflite"])
+def test_lines_of_any_length_and_any_bytes_are_handled(runtime, run, trained, translator, tmp_path):
+    lines = [LINES[0].encode(), b"1" * 1024, b"\xff", LINES[2].encode(), b"1" * 20_000, b""]
     (tmp_path / "in.txt").write_bytes(b"".join(line + b"\n" for line in lines))
     arguments = "translate", trained / runtime, tmp_path / "in.txt"
     first, last = (translator(LINES[n]).text for n in (0, 2))
     problems = [
-        f"line 2: expected at most {limit} tokens with </s>. Received: {limit + 1}.",
+        "line 2: expected at most 1024 tokens with </s>. Received: 1025.",
         "line 3: expected UTF-8 text. Received: byte 0xff at column 1 of the line.",
         "line 5: expected at most 16384 bytes. Received: 20000.",
     ]
