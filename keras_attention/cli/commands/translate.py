@@ -233,7 +233,6 @@ def translate(
             output=output,
             replace_unknown=replace_unknown,
             terms=terms,
-            server=server,
             batch_size=is_given(context, "batch_size"),
             workers=workers > 1,
             resume=resume,
@@ -245,6 +244,8 @@ def translate(
             whole_vocabulary=whole_vocabulary,
             max_tokens=max_tokens,
             features=read_features(features),
+            server=server,
+            deadline=deadline,
         )
         run_stream(streamed, file, on_error)
         return

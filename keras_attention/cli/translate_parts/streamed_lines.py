@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -17,11 +17,7 @@ from keras_attention.cli.translate_parts.outputs import Tally
 from keras_attention.cli.translate_parts.translated_lines import Problems
 from keras_attention.errors import InputError, TextError
 from keras_attention.translation.folders.model_paths import check_model_path
-from keras_attention.translation.result import StreamedToken
-from keras_attention.translation.streaming import check_streamed, text_parts
-
-StreamText = Callable[[str], Iterator[StreamedToken]]
-"""A function from a text to the tokens of its output, as they are chosen."""
+from keras_attention.translation.streaming import StreamText, check_streamed, text_parts
 
 
 def check_combined(**options: object) -> None:
@@ -37,8 +33,8 @@ def check_combined(**options: object) -> None:
         if value:
             option = option_of(name)
             raise InputError(
-                f"--stream prints only the text of a local model's outputs and cannot be combined "
-                f"with {option}. Received: --stream and {option}."
+                f"--stream prints only the text of an output and cannot be combined with {option}. "
+                f"Received: --stream and {option}."
             )
 
 
@@ -50,8 +46,10 @@ def open_stream(
     whole_vocabulary: bool,
     max_tokens: int | None,
     features: Mapping[str, str],
+    server: str | None = None,
+    deadline: float = 30.0,
 ) -> StreamText:
-    """Return the function that streams the tokens of a text, from a model or an export.
+    """Return the function that streams the tokens of a text, from a model, export or server.
 
     Args:
         path: the folder or file.
@@ -60,20 +58,30 @@ def open_stream(
         whole_vocabulary: whether to ignore the model's short list.
         max_tokens: largest number of tokens of a text. Default: the translator's limit.
         features: values of source features by name, for texts that do not carry them.
+        server: the address of a server that translates; None to translate here.
+        deadline: time limit of a request to the server, in seconds.
 
     Raises:
         InputError: if there is no translator, or it does not support an option.
     """
     check_streamed(**{name: search[name] for name in ("beam_width", "sample") if name in search})
+    others_given = {
+        "with": others,
+        "max_tokens": max_tokens,
+        "whole_vocabulary": whole_vocabulary,
+    }
+    others_given = {name: value for name, value in others_given.items() if value}
+    if server is not None:
+        from keras_attention.cli.translate_parts.server_translator import open_server_stream
+
+        refused = [option_of(name) for name in others_given]
+        return open_server_stream(
+            server, path, search, deadline=deadline, refused=refused, features=features
+        )
     for each in (path, *others):
         check_model_path(each)
     if is_export(path):
-        others_given = {
-            "with": others,
-            "max_tokens": max_tokens,
-            "whole_vocabulary": whole_vocabulary,
-        }
-        given = [*search, *(name for name, value in others_given.items() if value)]
+        given = [*search, *others_given]
         if refused := [name for name in given if name != "beam_width"]:
             raise InputError(
                 f"{path}: an export streams with its own settings; options of the search require "
