@@ -82,8 +82,8 @@ def _first_log_probabilities(device, codec):
     source = np.zeros((1, codec.settings.max_source_length), "int32")
     ids = codec.source.encode(TEXTS[0])
     source[0, : len(ids)] = ids
-    encoded = device._run("encode", source=source)
-    step = device._run("decode_step", token=np.array([1], "int32"), source=source, **encoded)
+    encoded = device.run("encode", source=source)
+    step = device.run("decode_step", token=np.array([1], "int32"), source=source, **encoded)
     return step["log_probabilities"][0, 2:]
 
 
