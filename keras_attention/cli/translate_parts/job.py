@@ -17,7 +17,7 @@ from keras_attention.cli.runtimes import (
 )
 from keras_attention.cli.translate_parts.translation_columns import Columns, link_finder
 from keras_attention.files.artefacts import checksum_of
-from keras_attention.translation.file_names import CONFIDENCE_FILE, SHORT_LIST_FILE
+from keras_attention.translation.file_names import CONFIDENCE_FILE, LIMIT_FILE, SHORT_LIST_FILE
 from keras_attention.translation.folders.ensemble_folder import member_folders
 from keras_attention.translation.folders.model_paths import check_model_path, find_parts
 
