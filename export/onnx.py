@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras_attention.distribution import install_command
 from keras_attention.errors import InputError
 from keras_attention.files.text_files import write_atomically
+from keras_attention.translation.outputs.output_rule import automaton_of
 from keras_attention.translation.translator import Translator
 
 from .graphs import model_functions
@@ -40,7 +41,8 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
       `model_functions.step`, except that the next state is called `next_state_0`, `next_state_1`
       ...: in ONNX an input and an output cannot share a name.
 
-    The tokenizers' files are written to the same folder.
+    If the translator has an `output_rule`, `search.onnx` always obeys it; an empty source still has
+    an empty output. The tokenizers' files are written to the same folder.
 
     Args:
         translator: a trained translator.
@@ -50,12 +52,12 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
         The folder.
 
     Raises:
-        InputError: if the package tf2onnx is missing, the model cannot be exported, or the
-            translator has an `output_rule`.
+        InputError: if the package tf2onnx is missing, the model cannot be exported, or its
+            search settings contradict the `output_rule`.
     """
     convert = import_converter()
-    check_unlimited(translator)
-    model = portable_copy(translator).model
+    portable = portable_copy(translator)
+    model, automaton = portable.model, automaton_of(portable.output_rule)
     raw_variables(model)  # raises if Keras runs on another backend
     source = tf.TensorSpec([None, None], tf.int32, "source")
 
@@ -69,7 +71,7 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
     options = translator.codec.settings.options()
 
     def run_search(source: tf.Tensor) -> Named:
-        return search_best(searched, source, options)
+        return search_best(searched, source, options, automaton)
 
     def step(*inputs: tf.Tensor) -> Named:
         given = dict(zip(specs, inputs, strict=True))
@@ -89,20 +91,6 @@ def export_onnx(translator: Translator, folder: str | Path) -> Path:
         for name, file_bytes in translator.codec.to_files().items():
             (temporary_path / name).write_bytes(file_bytes)
     return Path(folder)
-
-
-def check_unlimited(translator: Translator) -> None:
-    """Check that the outputs of a translator are not limited.
-
-    Raises:
-        InputError: if they are.
-    """
-    if translator.output_rule is not None:
-        ((name, value),) = translator.output_rule.about.items()
-        raise InputError(
-            "the searches in the ONNX files cannot limit outputs; export ONNX without a limit. "
-            f"Received: {name} {value!r}."
-        )
 
 
 def import_converter() -> Any:

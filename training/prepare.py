@@ -13,6 +13,7 @@ from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.text.text_limit import UNLIMITED
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.model_files import load_model
+from keras_attention.translation.outputs.stored_rule import load_rule
 from keras_attention.translation.translator import Translator
 
 from .assembly.build import build_model, make_fit_variables
@@ -105,8 +106,10 @@ def prepare(
     model = _make_model(recipe, start, checkpoint, plan.steps, start_model)
     if config.teachers:
         model.learn_from(load_teachers(config, codec), config.teacher_weight)
-    # The translator needs no limit, because it only decodes pairs within the recipe's limits.
-    translator = Translator(model, codec, max_tokens=UNLIMITED)
+    # The sources need no limit, because only pairs within the recipe's limits are decoded. A limit
+    # on outputs that was stored during the run stays in force.
+    rule = load_rule(resumed.path, codec.target) if resumed else None
+    translator = Translator(model, codec, max_tokens=UNLIMITED, output_rule=rule)
     return Prepared(recipe, start, batches, validation, plan, translator, done)
 
 

@@ -196,7 +196,7 @@ class DeviceTranslator:
         self, texts: Sequence[str], source: Any, signature: str, beam: bool
     ) -> list[Translation]:
         """Run a search on sources `[B, S]`, of which the first ones are those of the texts."""
-        found = self._run(signature, source=source)
+        found = self.run(signature, source=source)
         arrays = [found[name][: len(texts)] for name in ("tokens", "score", "alignment")]
         if not beam:
             arrays = [array[:, np.newaxis] for array in arrays]
@@ -221,8 +221,8 @@ class DeviceTranslator:
         (text,) = add_features([text], features or {})
         source, words = self._source(text), self.codec.source.tokens(text)
         limit = self.codec.settings.max_length if len(words) > 1 else 0
-        encoded = self._run("encode", source=source)
-        step = partial(self._run, "decode_step", source=source)
+        encoded = self.run("encode", source=source)
+        step = partial(self.run, "decode_step", source=source)
         steps = choose_greedily(step, encoded, self.codec.settings, limit, self.automaton)
         yield from stream_tokens(self.codec, words, steps)
 
@@ -237,8 +237,17 @@ class DeviceTranslator:
         source[0, : len(ids)] = ids
         return source
 
-    def _run(self, signature: str, **inputs: Any) -> Mapping[str, Any]:
-        """Run a signature with those `inputs` that it accepts: without attention they are fewer."""
+    def run(self, signature: str, **inputs: Any) -> Mapping[str, Any]:
+        """Return the outputs of a signature, for programs with their own search.
+
+        Args:
+            signature: "greedy", "beam", "encode" or "decode_step".
+            **inputs: arrays by name. Those that the signature does not accept are ignored, because
+                models without attention need fewer.
+
+        Raises:
+            InputError: if the signature cannot be run.
+        """
         with self._turn:
             try:
                 runner, names = self._runner(signature)

@@ -28,9 +28,26 @@ def replace_unknown(
     Returns:
         Tokens of the shape of `ids`.
     """
-    words = tf.sequence_mask(source_length - 1, tf.shape(source_tokens)[1], alignment.dtype)
+    return write_sources(unknown_places(ids, alignment, source_length), tokens, source_tokens)
+
+
+def unknown_places(ids: tf.Tensor, alignment: tf.Tensor, source_length: tf.Tensor) -> tf.Tensor:
+    """Return the place of the source token that replaces each `<unk>`, counted from 1.
+
+    The arguments are those of `replace_unknown`.
+
+    Returns:
+        int32 of the shape of `ids`; 0 for tokens that are kept.
+    """
+    words = tf.sequence_mask(source_length - 1, tf.shape(alignment)[-1], alignment.dtype)
     for _ in range(alignment.shape.rank - 2):
         words = words[:, tf.newaxis]
     weights = alignment * words
-    best = tf.gather(source_tokens, tf.argmax(weights, axis=-1), batch_dims=1)
-    return tf.where((ids == UNKNOWN_ID) & tf.reduce_any(weights > 0, axis=-1), best, tokens)
+    replaced = (ids == UNKNOWN_ID) & tf.reduce_any(weights > 0, axis=-1)
+    return tf.where(replaced, tf.argmax(weights, axis=-1, output_type=tf.int32) + 1, 0)
+
+
+def write_sources(places: tf.Tensor, tokens: tf.Tensor, source_tokens: tf.Tensor) -> tf.Tensor:
+    """Write source tokens `[B, S]` over the tokens whose place is not 0; see `unknown_places`."""
+    sources = tf.gather(source_tokens, tf.maximum(places - 1, 0), batch_dims=1)
+    return tf.where(places > 0, sources, tokens)

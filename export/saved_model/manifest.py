@@ -31,12 +31,16 @@ from keras_attention.text.normalization import FORMS
 from keras_attention.text.tokenizers import TOKENIZERS, CharacterTokenizer, Tokenizer, WordTokenizer
 from keras_attention.text.unicode_version import UNICODE
 from keras_attention.text.vocabulary import Vocabulary
-from keras_attention.translation.codec import SIDES, TextCodec
+from keras_attention.translation.codec import CODEC_FILES, SIDES, TextCodec
 
 MANIFEST_FILE = Path("assets.extra") / "manifest.json"
 """Path of the manifest. Servers ignore `assets.extra`, except the warm-up requests in it."""
 
 AUTOMATON_FILE = MANIFEST_FILE.with_name(OUTPUTS_FILE)
+
+CODEC_FOLDER = MANIFEST_FILE.with_name("tokenizers")
+"""The folder of the tokenizers' files, which exports of older versions lack. The graph has its own
+tokenizers; these files are for glossaries."""
 
 FORMAT = 1
 """Version of the signatures and the manifest; a reader refuses a newer one."""
@@ -179,6 +183,38 @@ def read_confidence(folder: Path) -> Confidence:
         InputError: if the manifest is missing or damaged.
     """
     return Confidence.from_manifest(_read(folder), str(folder / MANIFEST_FILE))
+
+
+def read_codec(folder: Path) -> TextCodec | None:
+    """Return the tokenizers and settings of an export, or None if an older version wrote it.
+
+    Args:
+        folder: a SavedModel's version folder.
+
+    Raises:
+        InputError: if a file is damaged.
+    """
+    path = folder / CODEC_FOLDER
+    if not path.is_dir():
+        return None
+    files = {name: read_artefact(path / name) for name in CODEC_FILES if (path / name).exists()}
+    return TextCodec.from_files(files, str(path))
+
+
+def read_limit(folder: Path) -> dict[str, Any]:
+    """Return the limit on the outputs of an export: `pattern`, or `allowed`, a number of texts.
+
+    Args:
+        folder: a SavedModel's version folder.
+
+    Returns:
+        The limit; empty if the export has none.
+
+    Raises:
+        InputError: if the manifest is missing or damaged.
+    """
+    limit: dict[str, Any] = _read(folder).get("outputs", {})
+    return limit
 
 
 def read_automaton(folder: Path) -> Automaton | None:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, overload
 
+import numpy as np
 import tensorflow as tf
 
 from keras_attention.decoding.automata.automaton import Automaton
@@ -26,6 +27,7 @@ from keras_attention.files.workspaces import put_back_replaced
 from keras_attention.text.graph.graph_subword import import_tensorflow_text
 from keras_attention.text.padded_batches import BATCH_NUMBERS, BATCH_TOKENS, batch_by_tokens
 from keras_attention.text.source_features import SourceFeatures, add_features
+from keras_attention.text.text_limit import TextLimit
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.processes import LoadedModel, refuse_pickling
 from keras_attention.translation.result import StreamedToken, Translation
@@ -40,9 +42,18 @@ from keras_attention.translation.signature_answers import (
 from keras_attention.translation.streaming import check_streamed
 from keras_attention.translation.translator import Translator
 
+from ..graphs.exported_steps import ExportedSteps, check_terms, translate_forced
 from ..graphs.portable import portable_copy
 from .limits import Limits
-from .manifest import AUTOMATON_FILE, check_manifest, describe, read_automaton, write_manifest
+from .manifest import (
+    AUTOMATON_FILE,
+    CODEC_FOLDER,
+    check_manifest,
+    describe,
+    read_automaton,
+    read_codec,
+    write_manifest,
+)
 from .operators import TEXT, operators_by_library
 from .serving_module import SIGNATURES, ServingModule
 from .token_stream import stream_text
@@ -151,6 +162,9 @@ def write_saved_model(
         if rule is not None:
             (temporary_path / AUTOMATON_FILE).parent.mkdir(exist_ok=True)
             (temporary_path / AUTOMATON_FILE).write_bytes(rule.automaton.to_bytes())
+        (temporary_path / CODEC_FOLDER).mkdir(parents=True)
+        for file_name, file_bytes in translator.codec.to_files().items():
+            (temporary_path / CODEC_FOLDER / file_name).write_bytes(file_bytes)
         write_warm_up(temporary_path, name or path.resolve().name, requests)
         described = describe(
             translator.codec,
@@ -176,10 +190,12 @@ class SavedModelTranslator:
         signatures: the graphs by name.
         manifest: the export's manifest.
         automaton: the automaton that accepts the allowed outputs, or None if all are allowed.
+        codec: the tokenizers, which only `terms` need; None if an older version wrote the export.
 
     Attributes:
         manifest: the argument.
         automaton: the argument.
+        codec: the argument.
         confidence: temperature and threshold that the exported model had.
     """
 
@@ -188,10 +204,12 @@ class SavedModelTranslator:
         signatures: Mapping[str, Any],
         manifest: Mapping[str, Any],
         automaton: Automaton | None = None,
+        codec: TextCodec | None = None,
     ) -> None:
         self._signatures = signatures
         self.manifest = manifest
         self.automaton = automaton
+        self.codec = codec
         self.confidence = Confidence.from_manifest(manifest, "the manifest")
         self._mark = LoadedModel("a SavedModelTranslator")
 
@@ -239,7 +257,7 @@ class SavedModelTranslator:
                 f"keras-attention exported. Received: the signatures "
                 f"{', '.join(sorted(signatures))}."
             )
-        return cls(signatures, manifest, read_automaton(path))
+        return cls(signatures, manifest, read_automaton(path), read_codec(path))
 
     def __call__(self, texts: Any, **options: Any) -> Any:
         """Translate one text or several.
@@ -266,6 +284,7 @@ class SavedModelTranslator:
         batch_size: int = 64,
         nbest: int = 1,
         features: Mapping[str, str] | None = None,
+        terms: Any = None,
         **search: Any,
     ) -> Any:
         """Translate `texts` in order, batch by batch, or one text token by token.
@@ -279,6 +298,9 @@ class SavedModelTranslator:
             nbest: number of hypotheses per source, at most `beam_width`.
             features: the value of each source feature, by name, for texts that do not carry it
                 themselves; see `add_features`.
+            terms: a glossary, as for `Translator.stream`. Requires a `beam_width` of at least 2.
+                The search then runs outside of the graph, step by step, with the same results as
+                that of the model.
             **search: fields of `ServedOptions`, `beam_width` and `length_penalty`, which replace
                 the model's own values.
 
@@ -289,29 +311,37 @@ class SavedModelTranslator:
         Raises:
             ValueError: if `batch_size` is not a positive integer.
             OptionError: if an option is out of the export's range, or a string is given with a
-                beam or with several hypotheses.
-            InputError: if a string is given and the export's model replaces `<unk>`, or the export
-                is of an older version.
+                beam, with several hypotheses or with `terms`.
+            InputError: if a string or `terms` are given and the export is of an older version.
             TextError: if a text is too long or not valid Unicode; raised after the translations of
                 the texts before it.
             TypeError: if `texts` is not an iterable of strings, or an option is unknown.
         """
         if isinstance(texts, str):
-            return self._stream_tokens(texts, features or {}, nbest, search)
+            return self._stream_tokens(texts, features or {}, nbest, search, terms)
         check_texts(texts)
         self._mark.check_process()
         check_positive(batch_size=batch_size)
         SourceFeatures(self.manifest.get("source_features")).check(features or {})
         texts = add_features(texts, features or {})
-        inputs = self._beam_inputs(nbest, check_search(nbest, **search))
-        return self._stream(texts, min(batch_size, self.manifest["limits"]["batch"]), inputs)
+        search = check_search(nbest, **search)
+        inputs = self._beam_inputs(nbest, search)
+        batch_size = min(batch_size, self.manifest["limits"]["batch"])
+        if terms is not None:
+            return self._stream_forced(texts, batch_size, nbest, search, terms)
+        return self._stream(texts, batch_size, inputs)
 
     def _stream_tokens(
-        self, text: str, features: Mapping[str, str], nbest: int, search: Mapping[str, Any]
+        self,
+        text: str,
+        features: Mapping[str, str],
+        nbest: int,
+        search: Mapping[str, Any],
+        terms: Any,
     ) -> Iterator[StreamedToken]:
         self._mark.check_process()
         SourceFeatures(self.manifest.get("source_features")).check(features)
-        check_streamed(nbest=nbest, **check_search(nbest, **search))
+        check_streamed(nbest=nbest, terms=terms, **check_search(nbest, **search))
         (text,) = add_features([text], features)
         return stream_text(self._signatures, self.manifest, text, self.automaton)
 
@@ -342,6 +372,53 @@ class SavedModelTranslator:
                     raise answer.at(done)
                 yield answer
                 done += 1
+
+    def _stream_forced(
+        self,
+        texts: Iterable[str],
+        batch_size: int,
+        nbest: int,
+        search: Mapping[str, Any],
+        terms: Any,
+    ) -> Iterator[Translation]:
+        codec = self.codec
+        if codec is None:
+            raise InputError(
+                "to force terms, export the model again. Received: a SavedModel of an older "
+                "version, without its tokenizers' files."
+            )
+        options = codec.settings.options(**search)
+        rule = check_terms(terms, codec, options, limited=self.automaton is not None)
+        return translate_forced(
+            self._steps(codec),
+            codec,
+            texts,
+            rule,
+            options,
+            limit=TextLimit(self.manifest["limits"]["tokens"]),
+            batch_size=batch_size,
+            nbest=nbest,
+        )
+
+    def _steps(self, codec: TextCodec) -> ExportedSteps:
+        taken = self._signatures["step"].structured_input_signature[1]
+
+        def run(signature: str, ids: Any, **inputs: Any) -> dict[str, Any]:
+            length = tf.constant(np.count_nonzero(ids, axis=1), tf.int32)
+            given = {name: tf.constant(array) for name, array in inputs.items()}
+            found = self._signatures[signature](length=length, **given)
+            return {name: output.numpy() for name, output in found.items()}
+
+        def step(token: Any, source: Any, named: Mapping[str, Any]) -> dict[str, Any]:
+            given = {name: array for name, array in named.items() if name in taken}
+            return run("step", source, token=token, **given)
+
+        return ExportedSteps(
+            lambda source: run("encode", source, source=source),
+            step,
+            features=len(codec.source.features),
+            longest=self.manifest.get("max_steps"),
+        )
 
     def fits(self, codec: TextCodec) -> Callable[[str], bool]:
         """Return a function that tells whether a text is within the export's limits.

@@ -23,12 +23,29 @@ from ..graphs import model_functions
 from ..graphs.model_functions import trace
 from ..graphs.named_memory import Named
 from ..graphs.searches import raw_variables, search_beams, search_best
-from ..graphs.unknown_tokens import replace_unknown
+from ..graphs.streamed_search import (
+    Part,
+    Progress,
+    continue_greedily,
+    new_tokens,
+    note_unknown,
+    prefixes,
+    within_range,
+)
+from ..graphs.unknown_tokens import replace_unknown, write_sources
 from .limits import Limits
+from .stored_progress import EXPECTED, from_strings, to_strings
 
 _DTYPES = {int: tf.int32, float: tf.float32}
 
 SIGNATURES = ("serving_default", "beam", "score", "tokenize", "detokenize", "encode", "step")
+"""The signatures of every SavedModel."""
+
+STREAM = "stream"
+"""The signature that exports of older versions lack."""
+
+STREAMED = 4
+"""The largest number of tokens in an answer of the signature `stream`."""
 
 
 class ServingModule(tf.Module):  # type: ignore[misc]
@@ -87,6 +104,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
                     for known in ServedOptions.settings()
                 },
             ),
+            STREAM: trace(self._stream, texts("text"), texts("state")),
             "score": trace(self._score, texts("source"), texts("target")),
             "tokenize": trace(self._tokenize, texts("text")),
             "detokenize": trace(self._detokenize, ids(tf.int32, "ids"), length),
@@ -155,6 +173,46 @@ class ServingModule(tf.Module):  # type: ignore[misc]
             "source_tokens": read.tokens,
             "text": tf.reshape(text, tf.shape(ids)[:-1]),
             "tokens": tokens,
+        }
+
+    def _stream(self, text: tf.Tensor, state: tf.Tensor) -> Named:
+        with tf.control_dependencies(_require_one_each({"state": state}, text)):
+            read = self._read(text, self.source_tokenizer)
+        length = read.length - len(self.source_tokenizer.features)
+        valid = []
+
+        def restore(fresh: Progress) -> Progress:
+            given, usable = from_strings(state, fresh, length)
+            valid.append(usable)
+            return within_range(given, self._model.value, read.tokens, self._automaton.value)
+
+        part = continue_greedily(
+            self._model.value, read.ids, self._options, self._automaton.value, restore, STREAMED
+        )
+        if self._replaces_unknown:
+            part = note_unknown(part, length)
+        error = _first(read.error, _error_unless(valid[0], EXPECTED, _shown_size(state)))
+        ended = part.ended | tf.not_equal(error, "")
+        return {
+            **self._answer_part(part, read, tf.not_equal(error, "")),
+            "error": error,
+            "state": tf.where(ended, "", to_strings(part.progress, length)),
+        }
+
+    def _answer_part(self, part: Part, read: _Read, refused: tf.Tensor) -> Named:
+        ids = part.progress.tokens
+        ids = tf.where(refused[:, tf.newaxis] | (ids == END_ID), PAD_ID, ids)
+        tokens = write_sources(part.progress.places, self._tokens_of.value(ids), read.tokens)
+        so_far = [
+            tf.reshape(prefixes(rows, part.begins, STREAMED, padding), [-1, ids.shape[1]])
+            for rows, padding in ((ids, PAD_ID), (tokens, ""))
+        ]
+        return {
+            "alignment": part.alignment,
+            "score": part.scores,
+            "source_tokens": read.tokens,
+            "text": tf.reshape(self._write.value(*so_far), [-1, STREAMED]),
+            "tokens": new_tokens(tokens, part.begins, STREAMED),
         }
 
     def _score(self, source: tf.Tensor, target: tf.Tensor) -> Named:
@@ -290,6 +348,10 @@ def _error_unless(valid: tf.Tensor, expected: str, received: tf.Tensor) -> tf.Te
     shown = received if received.dtype == tf.string else tf.strings.as_string(received)
     error = tf.strings.join([f"{expected} Received: ", shown, "."])
     return tf.where(valid, "", error)
+
+
+def _shown_size(strings: tf.Tensor) -> tf.Tensor:
+    return tf.strings.as_string(tf.strings.length(strings)) + " bytes"
 
 
 def _first(*errors: tf.Tensor) -> tf.Tensor:

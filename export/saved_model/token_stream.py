@@ -13,9 +13,10 @@ from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError, TextError
 from keras_attention.special_tokens import END_ID
 from keras_attention.translation.result import StreamedToken
-from keras_attention.translation.signature_answers import encode_texts
+from keras_attention.translation.signature_answers import encode_texts, read_part
 
 from ..device.device_choice import choose_greedily
+from .serving_module import STREAM
 
 
 def stream_text(
@@ -27,22 +28,42 @@ def stream_text(
     """Translate one text greedily and yield each token as soon as it is chosen.
 
     Args:
-        signatures: the graphs by name; `tokenize`, `encode`, `step` and `detokenize` are run.
+        signatures: the graphs by name. `tokenize`, `encode`, `step` and `detokenize` are run; or
+            `stream`, for a few tokens at a time, if the model replaces `<unk>`.
         manifest: the export's manifest, with the search settings.
         text: the text, with its source features.
         automaton: the automaton that accepts the allowed outputs, or None if all are allowed.
 
     Raises:
-        InputError: if the export is of an older version, or its model replaces `<unk>`, which no
-            signature does for an unfinished output.
+        InputError: if the export is of an older version.
         TextError: if the text is too long or not valid Unicode.
     """
+    if STREAM in signatures and manifest["search"]["replace_unknown"]:
+        return _stream_parts(signatures[STREAM], text)
     settings = _streamed_settings(signatures, manifest)
     read = signatures["tokenize"](text=tf.constant(encode_texts([text]), tf.string))
     if error := read["error"].numpy()[0].decode():
         raise TextError(error)
     limit = settings.max_length if read["tokens"].shape[1] > 1 else 0
     return _stream(signatures, read, settings, limit, automaton)
+
+
+def _stream_parts(signature: Any, text: str) -> Iterator[StreamedToken]:
+    """Run the signature `stream` once, and again whenever its tokens are used up."""
+    texts = tf.constant(encode_texts([text]), tf.string)
+
+    def continue_from(state: bytes) -> tuple[list[StreamedToken], bytes]:
+        found = signature(text=texts, state=tf.constant([state]))
+        outputs = {name: output.numpy() for name, output in found.items()}
+        return list(read_part(outputs)), outputs["state"][0]
+
+    def stream(tokens: list[StreamedToken], state: bytes) -> Iterator[StreamedToken]:
+        yield from tokens
+        while state:
+            tokens, state = continue_from(state)
+            yield from tokens
+
+    return stream(*continue_from(b""))
 
 
 def _stream(
@@ -78,15 +99,10 @@ def _streamed_settings(
 ) -> SearchSettings:
     """Check and return the search settings of an export."""
     names, stored = {field.name for field in fields(SearchSettings)}, manifest["search"]
-    if "tokens" not in signatures["detokenize"].structured_outputs or names - stored.keys():
+    older = "tokens" not in signatures["detokenize"].structured_outputs or names - stored.keys()
+    if older or stored["replace_unknown"]:
         raise InputError(
             "to stream the tokens of a text, export the model again. Received: a SavedModel of an "
-            "older version, whose signature `detokenize` returns no tokens."
-        )
-    if stored["replace_unknown"]:
-        raise InputError(
-            "to stream the tokens of a text, load the model's folder or a TFLite file. Received: a "
-            "SavedModel whose settings replace `<unk>`, which no signature does for a part of an "
-            "output."
+            "older version, whose signatures do not return what an unfinished output needs."
         )
     return SearchSettings(**{name: stored[name] for name in names})

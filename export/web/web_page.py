@@ -32,7 +32,10 @@ TOKENIZERS = ("character", "word")
 _SHOWN = 40
 _MODEL = "model.tflite"
 _PARTS = Path(__file__).with_name("page")
-_SCRIPTS = ("page.js", "drawing.js", "translator.js", "choice.js", "tokenizer.js")
+_SCRIPTS = (
+    *("page.js", "drawing.js", "translator.js", "choice.js", "tokenizer.js"),
+    *("archive.js", "automaton.js"),
+)
 _POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval' {scripts}; style-src '{style}'; "
     "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -55,9 +58,9 @@ def export_web(
     """Write a folder with a web page that runs a TFLite file.
 
     The page translates what is typed, token by token, and shows the alignment, the alternatives of
-    each token, the outputs of beam search and the confidence. It loads nothing from a network, and
-    its security policy forbids it to send anything. Serve the folder with any web server, under any
-    path.
+    each token, the outputs of beam search and the confidence. It obeys a limit on the file's
+    outputs. It loads nothing from a network, and its security policy forbids it to send anything.
+    Serve the folder with any web server, under any path.
 
     Args:
         model: a TFLite file that `export_tflite` wrote, with character or word tokenizers.
@@ -70,8 +73,8 @@ def export_web(
         The path of the folder.
 
     Raises:
-        InputError: if the file has another tokenizer, a limit on its outputs or a batch size, the
-            runtime is missing, an example has too many tokens, or the folder has other files.
+        InputError: if the file has another tokenizer or a batch size, the runtime is missing, an
+            example has too many tokens, or the folder has other files.
 
     Example:
         export_web("saved_models/pretrained/dates.tflite", "page", runtime=".")
@@ -81,11 +84,6 @@ def export_web(
     content = read_artefact(model, largest=LARGEST_MODEL)
     file = read_device_file(content, name)
     codec = file.codec
-    if file.automaton is not None:
-        raise InputError(
-            f"{name}: the page would not obey the limit on this file's outputs; export the model "
-            "without a limit."
-        )
     if file.batch_size > 1:
         raise InputError(
             f"{name}: LiteRT.js refuses files with inputs of any length; export the model without "

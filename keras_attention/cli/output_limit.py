@@ -10,6 +10,7 @@ from typing import Any
 from keras_attention.cli.lines import checked_text
 from keras_attention.errors import InputError, TextError
 from keras_attention.files.text_files import read_lines
+from keras_attention.translation.outputs.term_rule import repeated_term
 
 
 class AllowedTexts(tuple[str, ...]):
@@ -72,10 +73,7 @@ def read_glossary(path: Path) -> Glossary:
                 f"forms of the target term after further tabs. Received: {line!r}."
             )
         if source in glossary:
-            raise InputError(
-                f"{path}, line {number}: expected each source term once. "
-                f"Received: {source!r} again."
-            )
+            raise InputError(f"{path}, line {number}: {repeated_term(source)}")
         glossary[source] = tuple(forms)
         glossary.lines.append(number)
     if not glossary:

@@ -177,34 +177,37 @@ def _open_export(
     max_tokens: int | None,
 ) -> Translate:
     served = [known.key for known in ServedOptions.settings()]
-    taken = ["beam_width"] if path.suffix == ".tflite" else served
+    taken = [*(["beam_width"] if path.suffix == ".tflite" else served), "terms"]
     if refused := [name for name in search if name not in taken]:
-        options = " and ".join(map(option_of, taken))
+        options = ", ".join(map(option_of, taken))
         raise InputError(
             f"{path}: an export of this format supports only the search options {options} and "
             f"--nbest; others require the model's folder. Received: {option_of(refused[0])}."
         )
     if path.suffix == ".tflite":
-        return _open_tflite(path, search.get("beam_width"), nbest, features, max_tokens)
+        return _open_tflite(path, search, nbest, features, max_tokens)
     from keras_attention.export.saved_model.saved_model import SavedModelTranslator
 
     saved = SavedModelTranslator.load(path)
     search = {**search, "features": features}
-    saved.stream([], nbest=nbest, **search)  # checks the options
+    with named_lines(search):
+        saved.stream([], nbest=nbest, **search)  # checks the options
     return partial(saved.stream, nbest=nbest, **search)
 
 
 def _open_tflite(
     path: Path,
-    width: int | None,
+    search: Mapping[str, Any],
     nbest: int,
     features: Mapping[str, str],
     max_tokens: int | None,
 ) -> Translate:
     from keras_attention.export.device.device_translator import DeviceTranslator
 
-    device = DeviceTranslator.load(path, max_tokens=max_tokens)
+    device, width = DeviceTranslator.load(path, max_tokens=max_tokens), search.get("beam_width")
     own = device.manifest["beam_width"]
+    if "terms" in search:
+        return _with_terms(device, search["terms"], width or own, nbest, features)
     if width not in (None, 1, own):
         raise InputError(
             f"{path}: --beam must be {own}, the beam width it was exported with, or 1. "
@@ -214,6 +217,18 @@ def _open_tflite(
     device.translate_each([], features=features)  # checks the features
     beam = nbest > 1 or (width or 1) > 1
     return partial(device.translate_each, beam=beam, features=features)
+
+
+def _with_terms(
+    device: Any, terms: Any, width: int, nbest: int, features: Mapping[str, str]
+) -> Translate:
+    from keras_attention.export.tflite.device_terms import translate_with_terms
+
+    _check_nbest(nbest, width)
+    options = {"beam_width": width, "nbest": nbest, "features": features}
+    with named_lines({"terms": terms}):
+        translate_with_terms(device, [], terms, **options)  # checks the options
+    return partial(translate_with_terms, device, terms=terms, **options)
 
 
 def _check_nbest(nbest: int, width: int) -> None:

@@ -17,22 +17,28 @@ from keras_attention.serving.metrics import MeasuredTransport
 from keras_attention.serving.transport import Address, Arrays, Call, ServedModel, Transport
 from keras_attention.text.padded_batches import batch_by_tokens
 from keras_attention.translation.processes import refuse_pickling
-from keras_attention.translation.result import PairScore, Translation
+from keras_attention.translation.result import PairScore, StreamedToken, Translation
 from keras_attention.translation.signature_answers import (
     OUTPUTS,
+    STREAM_OUTPUTS,
     beam_inputs,
     check_answered,
     check_search,
     count_characters,
     encode_texts,
     read_answer,
+    read_part,
     until_refused,
 )
+from keras_attention.translation.streaming import check_streamed
 
 CHARACTERS = 65_536
 """Largest number of characters in a request, counting each text as long as the longest one."""
 
 _CLOSED = "the client is closed."
+
+_STREAM = "stream"
+"""The signature that continues an output; models that older versions exported lack it."""
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -128,31 +134,43 @@ class ServingClient:
         found = list(self.stream([texts] if isinstance(texts, str) else texts, **options))
         return found[0] if isinstance(texts, str) else found
 
-    def stream(
-        self,
-        texts: Iterable[str],
-        *,
-        nbest: int = 1,
-        **search: Any,
-    ) -> Iterator[Translation]:
-        """Translate `texts` in order; request at most a few batches in advance.
+    @overload
+    def stream(self, texts: str, **options: Any) -> Iterator[StreamedToken]: ...
+    @overload
+    def stream(self, texts: Iterable[str], **options: Any) -> Iterator[Translation]: ...
+    def stream(self, texts: Any, *, nbest: int = 1, **search: Any) -> Any:
+        """Translate `texts` in order, or one text token by token.
 
-        The server searches with the settings of the exported model, or, if an option is given,
-        with the signature `beam`.
+        For an iterable, request at most a few batches in advance. The server searches with the
+        settings of the exported model, or, if an option is given, with the signature `beam`.
+
+        A string is translated greedily with the signature `stream`. A request returns up to four
+        tokens, and the state of the search, which the next request contains. So the requests for
+        one text may go to several servers. Closing the iterator stops the requests. The deadline
+        applies to each of them.
 
         Args:
-            texts: any iterable of strings.
+            texts: a string, or any iterable of strings.
             nbest: number of hypotheses for each source, at most `beam_width`.
             **search: fields of `ServedOptions`, `beam_width` and `length_penalty`, that replace
                 the model's own values.
 
+        Returns:
+            For an iterable, an iterator of `Translation` objects; for a string, of `StreamedToken`
+            objects with the text so far.
+
         Raises:
-            OptionError: if an option is out of its range.
+            OptionError: if an option is out of its range, or a string is given with a beam or with
+                several hypotheses.
             TextError: if a text is too long or not valid Unicode. The translations of the texts
                 before it are yielded first.
-            ServingError: if the server does not answer, or its answer is invalid.
+            ServingError: if the server does not answer, or its answer is invalid; for a string
+                also if an older version exported the model.
             TypeError: if `texts` is not an iterable of strings, or an option is unknown.
         """
+        if isinstance(texts, str):
+            check_streamed(nbest=nbest, **check_search(nbest, **search))
+            return self._stream_tokens(encode_texts([texts]))
         check_texts(texts)
         search = check_search(nbest, **search)
         inputs = beam_inputs(nbest, search) if search or nbest != 1 else {}
@@ -246,6 +264,15 @@ class ServingClient:
                 )
         return found
 
+    def _stream_tokens(self, text: Any) -> Iterator[StreamedToken]:
+        state = b""
+        while True:
+            call = Call(_STREAM, {"text": text, "state": np.array([state], object)}, STREAM_OUTPUTS)
+            tokens, state = self._read(call, _tokens_and_state)
+            yield from tokens
+            if not state:
+                return
+
     def _score(self, pairs: list[tuple[str, str]]) -> list[PairScore | TextError]:
         sources, targets = zip(*pairs, strict=True)
         inputs = {"source": encode_texts(sources), "target": encode_texts(targets)}
@@ -263,11 +290,21 @@ class ServingClient:
                 )
             return read(outputs)
 
+        if self._closing.is_set():
+            raise ValueError(_CLOSED)
         return self._ask(ask, f"signature {call.signature}")
 
     def _ask(self, attempt: Callable[[float], Answer], what: str) -> Answer:
         try:
             return self.retries.run(attempt, self.deadline, self._closing.wait)
+        except ServingError as error:
+            if f'signature key "{_STREAM}" not found' in str(error):
+                raise ServingError(
+                    f"{self._address}: {self._model}: to stream the tokens of a text, export the "
+                    f"model again. Received: a model without the signature `{_STREAM}`, which an "
+                    "older version exported."
+                ) from error
+            raise
         except InputError:
             raise
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
@@ -293,6 +330,13 @@ def _open(address: Address, model: ServedModel, credentials: Any) -> Transport:
             f"http://{address.host}:8501, which requires none."
         ) from None
     return GrpcTransport(address, model, credentials)
+
+
+def _tokens_and_state(outputs: Arrays) -> tuple[list[StreamedToken], bytes]:
+    (state,) = outputs["state"]
+    if not isinstance(state, bytes):
+        raise TypeError("`state` must be a string")
+    return list(read_part(outputs)), state
 
 
 def _pair_scores(pairs: Sequence[tuple[str, str]], outputs: Arrays) -> Iterator[PairScore]:

@@ -22,7 +22,7 @@ from keras_attention.serving.transport import Address, Arrays, Call, ServedModel
 
 _PASSING = {429, 502, 503}
 _TOO_LATE = {408, 504}
-_STRINGS = {"text", "tokens", "source_tokens", "error"}
+_STRINGS = {"text", "tokens", "source_tokens", "error", "state"}
 
 
 class RestTransport:

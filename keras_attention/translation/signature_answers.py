@@ -9,7 +9,12 @@ import numpy.typing as npt
 from keras_attention.decoding.options import ServedOptions, check_option
 from keras_attention.errors import TextError, check_names, encode_text
 from keras_attention.settings.setting import Setting
-from keras_attention.translation.result import Hypothesis, Translation, is_hypothesis
+from keras_attention.translation.result import (
+    Hypothesis,
+    StreamedToken,
+    Translation,
+    is_hypothesis,
+)
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -18,6 +23,10 @@ _NBEST = Setting("nbest", 1, "number of hypotheses for each text", minimum=1)
 
 OUTPUTS = ("text", "score", "tokens", "alignment", "source_tokens", "error")
 """The outputs of a signature that searches."""
+
+
+STREAM_OUTPUTS = ("text", "score", "tokens", "alignment", "source_tokens", "error", "state")
+"""The outputs of the signature `stream`."""
 
 
 def encode_texts(texts: Sequence[str]) -> npt.NDArray[Any]:
@@ -98,6 +107,25 @@ def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> Iterator[Tr
         found = zip(*(row if several else [[array] for array in row]), strict=True)
         hypotheses = tuple(_hypothesis(words, *each) for each in found if is_hypothesis(each[1]))
         yield Translation(text, words, hypotheses)
+
+
+def read_part(outputs: Mapping[str, Any]) -> Iterator[StreamedToken]:
+    """Yield the new tokens in an answer of the signature `stream` about one text.
+
+    Args:
+        outputs: arrays by name, with strings as UTF-8 bytes: `tokens` `[1, k]`, padded with empty
+            strings; `text` and `score` `[1, k]`, `alignment` `[1, k, S]`, `source_tokens` `[1, S]`
+            and `error` `[1]`.
+
+    Raises:
+        TextError: if the model rejected the text.
+    """
+    check_answered(outputs["error"][0], 0)
+    steps = len(_words(outputs["source_tokens"][0]))
+    arrays = (outputs[name][0] for name in ("tokens", "text", "score", "alignment"))
+    for token, text, score, weights in zip(*arrays, strict=True):
+        if token:
+            yield StreamedToken(token.decode(), text.decode(), float(score), weights[:steps])
 
 
 def check_answered(error: bytes, position: int, noun: str = "text") -> None:

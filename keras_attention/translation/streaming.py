@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,9 @@ from keras_attention.errors import OptionError
 from keras_attention.special_tokens import END_ID
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.result import StreamedToken
+
+StreamText = Callable[[str], Iterator[StreamedToken]]
+"""A function from a text to the tokens of its output, as they are chosen."""
 
 
 class ChosenToken(NamedTuple):

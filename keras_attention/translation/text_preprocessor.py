@@ -18,6 +18,7 @@ from keras_attention.text.text_limit import TextLimit, default_limit
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation.codec import TextCodec, pad
 from keras_attention.translation.compatibility import check_sizes, check_tokenizer
+from keras_attention.translation.outputs.output_rule import OutputRule
 
 Ids = npt.NDArray[np.int32]
 
@@ -48,6 +49,9 @@ class TextPreprocessor:
 
     Attributes:
         codec: the tokenizers with all search settings.
+        output_rule: the limit on the outputs of the model's exports and of its translators, which
+            `Translator.limit_outputs` sets; None allows all. `generate` does not obey it, and
+            `get_config` does not contain it.
 
     Example:
         >>> from keras_attention import CharacterTokenizer, Vocabulary
@@ -76,6 +80,7 @@ class TextPreprocessor:
         except (TypeError, ValueError) as error:
             raise InputError(str(error)) from None
         self.codec = TextCodec(source_tokenizer, target_tokenizer, searches)
+        self.output_rule: OutputRule | None = None
 
     def check(self, model: Any) -> None:
         """Check that a model's vocabularies and source features have the tokenizers' sizes.

@@ -27,11 +27,12 @@ from keras_attention.decoding.search import check_room
 from keras_attention.decoding.short_list import Ids, ShortList
 from keras_attention.errors import InputError, OptionError, check_positive, check_texts
 from keras_attention.files.text_files import write_file
+from keras_attention.kinds import check_kind
 from keras_attention.models.ensemble import Ensemble, members_of
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.progress import is_interactive, report_progress
 from keras_attention.settings.arguments import keyword_arguments
-from keras_attention.text.batched_texts import EncodedText, Grouping, map_texts
+from keras_attention.text.batched_texts import EncodedText, map_texts
 from keras_attention.text.padded_batches import BATCH_NUMBERS, BATCH_TOKENS
 from keras_attention.text.source_features import add_features
 from keras_attention.text.text_limit import TextLimit, default_limit
@@ -68,6 +69,7 @@ from keras_attention.translation.outputs.output_rule import (
     automaton_of,
     make_output_rule,
 )
+from keras_attention.translation.outputs.stored_rule import check_storable, load_rule, save_rule
 from keras_attention.translation.outputs.term_rule import TermRule, term_entries
 from keras_attention.translation.processes import LoadedModel
 from keras_attention.translation.result import PairScore, StreamedToken, Translation
@@ -97,7 +99,7 @@ class Translator:
         confidence: temperature and threshold of the outputs' confidences, which `evaluate`
             measures. Also an attribute. Default: a temperature of 1 and no threshold.
         output_rule: the outputs that the translator may return. Default: all. Also an attribute,
-            which `limit_outputs` sets. Exports of the translator store it; `save` does not.
+            which `limit_outputs` sets. Exports of the translator store it, and so does `save`.
 
     Raises:
         InputError: if the model is not a `Seq2Seq` or `Ensemble`, if its vocabulary sizes differ
@@ -164,9 +166,13 @@ class Translator:
     @classmethod
     def _load(cls, path: Path, *, with_confidence: bool = True) -> "Translator":
         if is_ensemble(path):
-            return cls.load_ensemble(member_folders(path))
+            ensemble = cls.load_ensemble(member_folders(path))
+            own = load_rule(path, ensemble.codec.target)
+            ensemble.output_rule = own or ensemble.output_rule
+            return ensemble
         folder, file = find_parts(path)
         codec = load_codec(folder)
+        rule = load_rule(folder, codec.target)
         model, short_list = load_model(file), load_short_list(folder, codec)
         confidence = load_confidence(folder, file) if with_confidence else None
         check_tokenizers(file, folder, codec)
@@ -174,7 +180,8 @@ class Translator:
             model = copy_for_inference(model)
         try:
             model.preprocessor = TextPreprocessor.from_codec(codec)
-            return cls(model, codec, short_list, confidence=confidence)
+            model.preprocessor.output_rule = rule
+            return cls(model, codec, short_list, confidence=confidence, output_rule=rule)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 
@@ -230,17 +237,22 @@ class Translator:
             source_tokenizer = source_tokenizer or preprocessor.codec.source
             target_tokenizer = target_tokenizer or preprocessor.codec.target
             settings = {**preprocessor.settings, **settings}
-        codec = make_codec(model, source_tokenizer, target_tokenizer, **settings)
+        check_kind(model, Seq2Seq)
         build_model(model)
+        codec = make_codec(model, source_tokenizer, target_tokenizer, **settings)
         check_finite_weights(model)
-        return cls(copy_for_inference(model) if is_narrow(model) else model, codec)
+        rule = None
+        if preprocessor is not None and target_tokenizer is preprocessor.codec.target:
+            rule = preprocessor.output_rule
+        inferring = copy_for_inference(model) if is_narrow(model) else model
+        return cls(inferring, codec, output_rule=rule)
 
     @classmethod
     def load_ensemble(cls, paths: Iterable[str | Path]) -> "Translator":
         """Load several models as an ensemble, which searches with the settings of the first model.
 
-        The confidences of the models are not read, because they were measured for each model
-        alone.
+        The outputs are limited as those of the first model are. The confidences of the models are
+        not read, because they were measured for each model alone.
 
         Args:
             paths: paths for `load`, at least one. For a single path, return the result of `load`.
@@ -266,7 +278,7 @@ class Translator:
         if not others:
             return translator
         models = [model for _, each in loaded for model in members_of(each.model)]
-        return cls(Ensemble(models), translator.codec)
+        return cls(Ensemble(models), translator.codec, output_rule=translator.output_rule)
 
     @property
     def single_model(self) -> Seq2Seq:
@@ -285,7 +297,7 @@ class Translator:
     ) -> None:
         r"""Limit the outputs of all later searches, and of the exports of this translator.
 
-        Without arguments, remove the limit.
+        `save` stores the limit with the model. Without arguments, remove the limit.
 
         Args:
             allowed: the texts that an output may be; see `stream`.
@@ -305,6 +317,9 @@ class Translator:
             '--'
         """
         self.output_rule = self._rule_of(allowed, pattern)
+        for member in members_of(self.model):
+            if member.preprocessor is not None:  # for `Seq2Seq.export`
+                member.preprocessor.output_rule = self.output_rule
 
     def _rule_of(self, allowed: Iterable[str] | None, pattern: str | None) -> OutputRule | None:
         if allowed is None and pattern is None:
@@ -328,15 +343,17 @@ class Translator:
         return self._make_terms(entries)
 
     def save(self, folder: str | Path) -> None:
-        """Write the model, its tokenizers and its confidence to `folder`, each file atomically.
+        """Write the model, its tokenizers, its confidence and the limit on its outputs to `folder`.
 
-        Each member of an ensemble is written to its own subfolder, without a confidence. `load` can
-        also read such a subfolder as a single model.
+        Each file is written atomically. Each member of an ensemble is written to its own subfolder,
+        without a confidence and a limit. `load` can also read such a subfolder as a single model.
 
         Raises:
-            InputError: if a single model is written to an ensemble's folder, or the reverse.
+            InputError: if a single model is written to an ensemble's folder, or the reverse; if the
+                `output_rule` was made from an automaton.
         """
         folder = Path(folder)
+        check_storable(self.output_rule)
         if isinstance(self.model, Ensemble):
             self._save_members(self.model, folder)
             return
@@ -349,6 +366,7 @@ class Translator:
         self.save_short_list(folder)
         save_model(model, folder / MODEL_FILE, codec=self.codec)
         save_confidence(self.confidence, folder)
+        save_rule(self.output_rule, folder)
 
     @classmethod
     def from_preset(cls, preset: str | Path) -> "Translator":
@@ -391,6 +409,7 @@ class Translator:
         for name, model in zip(names, ensemble.models, strict=True):
             Translator(model, self.codec).save(folder / name)
         write_members(folder, dict.fromkeys(names))
+        save_rule(self.output_rule, folder)
 
     def save_short_list(self, folder: str | Path) -> None:
         """Write the short list only; if there is none, remove an existing file."""
@@ -549,11 +568,7 @@ class Translator:
         advance: Callable[[int], object],
     ) -> Iterator[Translation]:
         rows, tokens = self._batch_limits(options, batch_size)
-        grouping = None
-        if forced:
-            find = partial(forced.find_until_refused, max_length=options.max_length, prefix=prefix)
-            cut = partial(forced.batches, beam_width=options.beam_width)
-            grouping = Grouping(find, cut)
+        grouping = forced.grouping(options, prefix) if forced else None
 
         def translate(batch: Sequence[EncodedText]) -> list[Translation]:
             padded = pad([each.ids for each in batch])

@@ -81,8 +81,8 @@ def test_every_signature_runs_in_every_precision(large, files, precision):
 def _first_log_probabilities(device, codec, text=TEXTS[0]):
     """Return the log-probabilities of real tokens for the first token of a text's translation."""
     source = np.array([codec.source.encode(text)], "int32")
-    encoded = device._run("encode", source=source)
-    step = device._run("decode_step", token=np.array([1], "int32"), source=source, **encoded)
+    encoded = device.run("encode", source=source)
+    step = device.run("decode_step", token=np.array([1], "int32"), source=source, **encoded)
     return step["log_probabilities"][0, 2:]
 
 

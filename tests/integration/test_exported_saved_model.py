@@ -14,7 +14,7 @@ from keras_attention import InputError, Translator
 from keras_attention.errors import OptionError, TextError
 from keras_attention.export.saved_model.manifest import check_manifest
 from keras_attention.export.saved_model.saved_model import SavedModelTranslator, export_saved_model
-from keras_attention.export.saved_model.serving_module import SIGNATURES
+from keras_attention.export.saved_model.serving_module import SIGNATURES, STREAM
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.signature_answers import read_answer
 
@@ -30,16 +30,16 @@ def test_translations_equal_the_translators(variant, served):
     assert_same([served("abc")], [variant("abc")])
 
 
+def without_end(translation):
+    """Return the tokens without the end token; a source token may be `</s>` too."""
+    tokens = list(translation.tokens)
+    return tokens[:-1] if tokens[-1:] == ["</s>"] else tokens
+
+
 def test_stream_yields_the_greedy_translation_of_a_string_token_by_token(variant, served):
-    if variant.codec.settings.replace_unknown:
-        with pytest.raises(InputError, match="^to stream the tokens of a text, load the model's"):
-            served.stream("abc")
-        return
     for text in TEXTS:
         whole, steps = variant(text, beam_width=1), list(served.stream(text))
-        assert [step.token for step in steps] == [
-            token for token in whole.tokens if token != "</s>"
-        ]
+        assert [step.token for step in steps] == without_end(whole)
         for step, weights in zip(steps, whole.alignment, strict=False):
             np.testing.assert_allclose(step.alignment, weights, atol=1e-5)
         assert [step.text for step in steps][-1:] == [whole.text] * bool(steps)
@@ -52,9 +52,52 @@ def test_stream_yields_the_greedy_translation_of_a_string_token_by_token(variant
             served.stream("abc", nbest=3, **options)
 
 
+def continue_all(stream, texts, draw):
+    """Return the tokens, the last text and the states of texts that are at different places."""
+    found = [[] for _ in texts]
+    last, states, left = [""] * len(texts), [[b""] for _ in texts], list(range(len(texts)))
+    while left:
+        chosen = [row for row in left if draw() < 0.6] or left[:1]
+        given = {
+            "text": [texts[row] for row in chosen],
+            "state": [states[row][-1] for row in chosen],
+        }
+        outputs = ask(stream, **given)
+        assert not outputs["error"].any()
+        for place, row in enumerate(chosen):
+            new = [token.decode() for token in outputs["tokens"][place] if token]
+            found[row] += new
+            last[row] = outputs["text"][place, -1].decode()
+            states[row].append(outputs["state"][place])
+            if not states[row][-1]:
+                left.remove(row)
+    return found, last, states
+
+
+def test_the_signature_stream_continues_merged_texts_at_different_places(variant, signatures):
+    texts = [*TEXTS, "abc"]
+    draw = np.random.default_rng(3).random
+    found, last, states = continue_all(signatures["stream"], texts, draw)
+    for tokens, text, translation in zip(found, last, variant(texts, beam_width=1), strict=True):
+        assert tokens == without_end(translation)
+        assert text == translation.text
+
+
+@few_variants
+def test_the_signature_stream_refuses_a_state_of_another_text(variant, signatures):
+    state = ask(signatures["stream"], text=["the cat"], state=[""])["state"][0]
+    texts, states = ["the cat", "abc a", "abc", "abc"], [state, state[:-4], b"a b", b""]
+    outputs = ask(signatures["stream"], text=texts, state=states)
+    expected = b"expected the `state` of an answer to the same text, or an empty one. Received: "
+    assert [error.startswith(expected) for error in outputs["error"]] == [False, True, True, False]
+    assert not any(outputs["tokens"][1:3].ravel()) and not any(outputs["state"][1:3])
+    assert all(outputs["tokens"][[0, 3], 0])
+
+
 @few_variants
 def test_an_export_of_an_older_version_streams_no_tokens(served):
     older = {**served._signatures, "detokenize": mock.Mock(structured_outputs={"text": None})}
+    del older["stream"]
     with pytest.raises(
         InputError, match=r"export the model again\. Received: a SavedModel of an old"
     ):
@@ -92,7 +135,7 @@ def ask(signature, **inputs):
 
 
 def test_the_signatures_have_the_documented_names_and_shapes(signatures):
-    assert set(signatures) == set(SIGNATURES)
+    assert set(signatures) == {*SIGNATURES, STREAM}
 
 
 @few_variants

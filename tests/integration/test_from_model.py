@@ -53,6 +53,13 @@ def page(folder):
     return variables
 
 
+def test_a_copying_model_that_was_never_built_is_refused_in_a_sentence():
+    letters = CharacterTokenizer(Vocabulary("ab"))
+    model = Seq2Seq(6, 6, units=4, copying=True)
+    with pytest.raises(InputError, match="expected a copying model that maps each source id"):
+        Translator.from_model(model, letters, letters, max_source_length=9, max_length=9)
+
+
 def test_a_model_trained_on_arrays_translates_as_the_page_shows(page):
     translator, pairs = page["translator"], page["pairs"]
     assert [found.text for found in translator([source for source, _ in pairs])] == [

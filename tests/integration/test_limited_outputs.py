@@ -3,17 +3,20 @@
 import re
 import shutil
 
+import onnxruntime
 import pytest
-from support import random_translator
+import tensorflow as tf
+from support import random_translator, write_runtime
 
 from keras_attention import CharacterTokenizer, InputError, Translator, Vocabulary
 from keras_attention.cli.commands import app
 from keras_attention.decoding.automata.automaton import OUTPUTS_FILE
 from keras_attention.export.device.device_translator import DeviceTranslator
-from keras_attention.export.onnx import export_onnx
+from keras_attention.export.onnx import SEARCH_FILE, export_onnx
 from keras_attention.export.saved_model.manifest import AUTOMATON_FILE
 from keras_attention.export.saved_model.saved_model import SavedModelTranslator
 from keras_attention.export.verify import verify
+from keras_attention.translation.file_names import LIMIT_FILE
 
 PATTERN = r"(ab|c-)+\d?"
 TEXTS = ["abc", "a", "", "c2-", "bbb"]
@@ -65,6 +68,18 @@ def test_streamed_tokens_are_those_of_the_limited_outputs(limited, served, devic
             assert (last.text if last else "") == expected
 
 
+def test_a_server_streams_the_limited_outputs(limited, served):
+    stream = served._signatures["stream"]
+    for text in TEXTS:
+        state, last = b"", ""
+        while True:
+            found = stream(text=tf.constant([text]), state=tf.constant([state]))
+            (state,), last = found["state"].numpy(), found["text"].numpy()[0, -1].decode()
+            if not state:
+                break
+        assert last == limited(text, beam_width=1).text
+
+
 def test_the_pattern_changes_the_outputs_and_every_output_matches(folder, limited):
     free = Translator.load(folder)(TEXTS)
     for text, translation, other in zip(TEXTS, limited(TEXTS), free, strict=True):
@@ -100,10 +115,73 @@ def test_a_changed_limit_of_a_saved_model_is_noticed(folder, tmp_path):
         SavedModelTranslator.load(copy)
 
 
-def test_onnx_files_cannot_be_limited(limited, tmp_path):
-    with pytest.raises(InputError, match="searches in the ONNX files cannot limit outputs"):
-        export_onnx(limited, tmp_path / "onnx")
-    assert not list(tmp_path.iterdir())
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_search_of_an_onnx_file_is_limited(limited, tmp_path):
+    path = export_onnx(limited, tmp_path / "onnx") / SEARCH_FILE
+    session = onnxruntime.InferenceSession(path)
+    names = [output.name for output in session.get_outputs()]
+    outputs = session.run(None, {"source": limited.codec.encode(TEXTS)})
+    found = dict(zip(names, outputs, strict=True))
+    arrays = (found[name][:, None] for name in ("tokens", "score", "alignment"))
+    assert_equal(limited.codec.translations(TEXTS, *arrays), limited(TEXTS))
+
+
+@pytest.fixture(scope="module")
+def stored(self, build):
+    """Return the folder of a random model with a limit, and its exports."""
+
+    def save_and_export(folder):
+        letters = CharacterTokenizer(Vocabulary("abc12-"))
+        random_translator(letters, ends=-9.0).save(folder)
+        write_runtime(folder)
+        (folder / "pairs.tsv").write_text("a\tab\n")
+        evaluate = ["evaluate", str(folder), "--data", str(folder / "pairs.tsv")]
+        app([*evaluate, "--pattern", PATTERN, "--save-limit"], standalone_mode=False)
+        export = ["export", str(folder), "--web", str(folder / "page")]
+        app([*export, "--runtime", str(folder)], standalone_mode=False)
+
+    return build("a model with a stored limit", save_and_export)
+
+
+class TestStoredLimit:
+    """Tests of a limit that `evaluate --save-limit` stores in a model's folder."""
+
+    def test_translate_obeys_it_and_says_so(self, run, stored, limited):
+        lines = "".join(f"{text}\n" for text in TEXTS).encode()
+        expected = "".join(f"{each.text}\n" for each in limited(TEXTS))
+        (device,) = stored.glob("*.tflite")
+        for path in (stored, stored / "1", device):
+            found = run("translate", path, stdin=lines)
+            note = f"note: {path}: the outputs are limited to the pattern {PATTERN!r}.\n"
+            assert found == (0, expected, note)
+        found = run("translate", stored, "--stream", "--pattern", "c-", stdin=b"a\n")
+        assert found == (0, "c-\n", "")
+
+    def test_the_exports_and_the_page_contain_it(self, stored):
+        (device,) = stored.glob("*.tflite")
+        assert DeviceTranslator.load(device).manifest["outputs"] == {"pattern": PATTERN}
+        assert (stored / "page" / "model.tflite").read_bytes() == device.read_bytes()
+        model = Translator.load(stored).model
+        model.export(stored / "model", format="litert")
+        assert DeviceTranslator.load(stored / "model").automaton is not None
+
+    def test_it_is_removed_or_replaced(self, run, stored, tmp_path):
+        copy, data = tmp_path / "m", ("--data", stored / "pairs.tsv")
+        copy.mkdir()
+        for name in ("model.keras", "translator.json", "source.vocabulary.txt", LIMIT_FILE):
+            shutil.copy(stored / name, copy)
+        (tmp_path / "allowed.txt").write_text("ab\n")
+        allowed = ("--allowed", tmp_path / "allowed.txt")
+        assert run("evaluate", copy, *data, *allowed, "--save-limit").code == 0
+        found = run("translate", copy, stdin=b"a\n")
+        assert found == (
+            0,
+            "ab\n",
+            f"note: {copy}: the outputs are limited to a list of 1 texts.\n",
+        )
+        found = run("evaluate", copy, *data, "--save-limit")
+        assert f"Removed {copy / LIMIT_FILE}; export the model again" in found.out
+        assert run("translate", copy, stdin=b"a\n").err == ""
 
 
 def test_lines_are_translated_to_matching_outputs(run, trained, translator):
@@ -156,10 +234,6 @@ def test_a_model_is_evaluated_under_a_limit(run, trained, tmp_path):
         ("translate x --server localhost:1 --pattern a", "supports only the search options"),
         ("evaluate {m} --allowed {t}/bad.txt", "bad.txt, line 3: expected tokens of the target"),
         ("export {m} --allowed {t}/bad.txt", "bad.txt, line 3: expected tokens of the target"),
-        (
-            "export {m} --onnx --pattern [0-9]+",
-            "cannot limit outputs",
-        ),
         ("translate {m} --terms {t}/bad.txt", "bad.txt, line 1: expected a source term, a tab"),
         ("translate {m} --terms {t}/again.txt", "again.txt, line 3: expected each source term onc"),
         ("translate {m} --terms {t}/terms.txt --beam 2", "terms.txt, line 2: expected tokens of"),
@@ -171,10 +245,9 @@ def test_a_model_is_evaluated_under_a_limit(run, trained, tmp_path):
             "translate {m} --terms {t}/good.txt --beam 2 --max-length 3",
             "standard input, line 1: expected terms that fit into an output of 3 tokens",
         ),
-        (
-            "translate {m}/1 --terms {t}/good.txt",
-            "others require the model's folder. Received: --t",
-        ),
+        ("translate {m}/1 --terms {t}/good.txt --beam 1", "at least 2 to force --terms"),
+        ("translate {m}/1 --top-k 3", "others require the model's folder. Received: --top-k"),
+        ("translate x --server localhost:1 --terms {t}/good.txt", "supports only the search opti"),
     ],
 )
 def test_an_unusable_limit_is_reported_in_one_line(run, trained, tmp_path, arguments, message):

@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 import urllib.request
+from types import SimpleNamespace
 
 import grpc
 import numpy as np
@@ -263,6 +264,72 @@ def test_rest_requests_of_other_programs_are_answered(served, translator):
         with urllib.request.urlopen(f"{address}/v1/models/dates:predict", body, 10) as answer:
             rows = json.loads(answer.read())["predictions"]
     assert [row["text"] for row in rows] == [each.text for each in translator(LINES)]
+
+
+class TestStream:
+    """Tests of the tokens of a text, through the signature `stream`."""
+
+    def test_the_tokens_are_those_of_the_greedy_translation(self, connect, translator):
+        client = connect()
+        for text, whole in zip(LINES, translator(LINES, beam_width=1), strict=True):
+            steps = list(client.stream(text))
+            assert [step.token for step in steps] == [t for t in whole.tokens if t != "</s>"]
+            assert [step.text for step in steps][-1:] == [whole.text] * bool(steps)
+            for step, weights in zip(steps, whole.alignment, strict=False):
+                np.testing.assert_allclose(step.alignment, weights, atol=1e-4)
+
+    def test_a_text_or_an_option_that_cannot_be_used_is_refused(self, connect):
+        with pytest.raises(InputError, match="^text 1: expected at most 1024 tokens"):
+            next(connect().stream("9" * 2000))
+        with pytest.raises(InputError, match="`beam_width` must be 1 to stream the tokens"):
+            connect().stream("x", beam_width=2)
+
+    def test_a_request_for_more_tokens_is_retried_and_has_a_deadline(self, connect, served):
+        expected = [step.text for step in connect().stream(LINES[0])]
+        served.faults += [None, unavailable, drop]
+        assert [step.text for step in connect().stream(LINES[0])] == expected
+        served.faults += [None, slow(3)]
+        steps = connect(deadline=1.0, retries=0).stream(LINES[0])
+        with pytest.raises(ServingError, match="no answer within the deadline"):
+            list(steps)
+
+    def test_closing_the_iterator_or_the_client_ends_the_requests(self, connect, served):
+        client, served.calls[:] = connect(), []
+        steps = client.stream(LINES[0])
+        next(steps)
+        steps.close()
+        assert served.calls == [("stream", 1)]
+        steps = client.stream(LINES[0])
+        next(steps)
+        client.close()
+        with pytest.raises(ValueError, match="the client is closed"):
+            list(steps)
+
+    @pytest.mark.parametrize(
+        "change", [{"state": None}, {"state": np.zeros(1)}, {"text": np.zeros(1, "float32")}]
+    )
+    def test_an_invalid_answer_is_refused(self, connect, served, change):
+        served.faults.append(changed(**change))
+        with pytest.raises(ServingError, match="Received: an answer (without state|that cannot)"):
+            list(connect().stream("x"))
+
+    def test_a_model_of_an_older_version_must_be_exported_again(self, connect, served, monkeypatch):
+        older = {**served.model.signatures}
+        del older["stream"]
+        monkeypatch.setattr(served, "model", SimpleNamespace(signatures=older))
+        with pytest.raises(ServingError, match="'dates': to stream .*, export the model again"):
+            list(connect().stream("x"))
+
+    def test_translate_prints_the_parts_of_lines(self, run, server, translator):
+        arguments = ("--server", server, "--stream")
+        lines = "".join(f"{line}\n" for line in LINES).encode()
+        found = run("translate", "dates", *arguments, stdin=lines)
+        texts = [each.text for each in translator(LINES, beam_width=1)]
+        assert found == (0, "".join(f"{text}\n" for text in texts), "")
+        for option in ("--beam=3", "--max-tokens=3", "--top-k=3", "--feature=a=b"):
+            refused = run("translate", "dates", *arguments, option, stdin=b"x\n")
+            assert (refused.code, refused.out) == (2, "")
+            assert option.partition("=")[0] in refused.err and refused.err.count("\n") == 1
 
 
 class TestOtherSignatures:

@@ -10,7 +10,12 @@ from pathlib import Path
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
 from keras_attention.files.schema import parse_json
-from keras_attention.translation.file_names import CONFIDENCE_FILE, MODEL_FILE, SHORT_LIST_FILE
+from keras_attention.translation.file_names import (
+    CONFIDENCE_FILE,
+    LIMIT_FILE,
+    MODEL_FILE,
+    SHORT_LIST_FILE,
+)
 from keras_attention.translation.folders.ensemble_folder import ENSEMBLE_FILE, read_members
 
 RECIPE_FILE = "recipe.toml"
@@ -46,14 +51,14 @@ _TOKENIZERS = ("translator.json", "*.vocabulary.txt", "*.subwords.model")
 _SAVED_MODEL = ("saved_model.pb", "fingerprint.pb", "variables/*", "assets/*", "assets.extra/*")
 _RUN_FILES = (
     *("metrics.csv", "times.csv", MODEL_FILE, SHORT_LIST_FILE, *_TOKENIZERS),
-    CONFIDENCE_FILE,
+    *(CONFIDENCE_FILE, LIMIT_FILE),
     *(DATA_FILE, HELD_OUT_FILE, ORIGIN_FILE, REPLAY_FILE),
     *(TRAIN_LOCK, f"{TRAIN_LOCK}.*"),
     *(DISTILLATION_FILE, DISTILLED_FILE, DISTILLED_HELD_OUT_FILE, f"{DISTILLED_PARTS}/*.tsv"),
     *("checkpoints/epoch-*.keras", "logs/*/events.out.tfevents.*"),
     *("accuracy.png", "alignment.png"),  # written by quickstart
     *(f"{_VERSION}/{name}" for name in _SAVED_MODEL),
-    *(f"onnx/{name}" for name in ("encode.onnx", "step.onnx", *_TOKENIZERS)),
+    *(f"onnx/{name}" for name in ("search.onnx", "encode.onnx", "step.onnx", *_TOKENIZERS)),
     *("serving/models.config", "serving/batching_parameters.txt", "serving/docker-compose.yml"),
 )
 

@@ -11,8 +11,9 @@ const NO_PROBABILITY = -300;
  * @param {Float32Array} logProbabilities log-probability of each token.
  * @param {number[]} generated ids of the tokens so far.
  * @param {object} settings the search settings in translator.json.
+ * @param {function(number): boolean} allowed whether a token may follow, if the outputs are limited.
  */
-export function chooseNext(logProbabilities, generated, settings) {
+export function chooseNext(logProbabilities, generated, settings, allowed = () => true) {
   const {
     repetition_penalty: penalty = 1,
     no_repeat_ngram: size = 0,
@@ -25,16 +26,17 @@ export function chooseNext(logProbabilities, generated, settings) {
     adjusted[END] = IMPOSSIBLE;
     if (size && !adjusted.some((value) => value > IMPOSSIBLE / 2)) return END;
   }
+  adjusted.forEach((_, id) => allowed(id) || (adjusted[id] = IMPOSSIBLE));
   const likely = (value, id) => value > IMPOSSIBLE / 2 && possible(logProbabilities[id]);
   if (adjusted.some(likely))
     adjusted.forEach((value, id) => likely(value, id) || (adjusted[id] = IMPOSSIBLE));
   return adjusted.indexOf(adjusted.reduce((one, other) => Math.max(one, other)));
 }
 
-/** Return the `count` most probable tokens, best first: { id, logProbability }. */
-export function mostProbable(logProbabilities, count) {
+/** Return the `count` most probable tokens that may follow, best first: { id, logProbability }. */
+export function mostProbable(logProbabilities, count, allowed = () => true) {
   return Array.from(logProbabilities, (logProbability, id) => ({ id, logProbability }))
-    .filter(({ logProbability }) => possible(logProbability))
+    .filter(({ id, logProbability }) => possible(logProbability) && allowed(id))
     .sort((one, other) => other.logProbability - one.logProbability)
     .slice(0, count);
 }

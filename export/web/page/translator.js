@@ -3,11 +3,14 @@
 // require a sentencepiece library, see docs/how-to/device.md.
 
 import { loadAndCompile, Tensor } from "@litertjs/core";
+import { decode, readArchive } from "./archive.js";
+import { Automaton, FIRST } from "./automaton.js";
 import { chooseNext, mostProbable } from "./choice.js";
 import { END, PAD, START, Tokenizer, UNKNOWN } from "./tokenizer.js";
 
 const LEAST_SCORE = -5e8; // a lower score marks an empty place among the hypotheses
 const LARGEST_MEAN = -1e-6; // of log-probabilities; see keras_attention/decoding/confidence.py
+const OUTPUTS = "outputs.npz"; // the file of a limit on the outputs
 const ALTERNATIVES = 5; // tokens that `stream` reports for each step
 
 export class Translator {
@@ -16,12 +19,16 @@ export class Translator {
     const response = await fetch(url);
     if (!response.ok) throw new Error(`${url}: the server returned HTTP ${response.status}`);
     const content = new Uint8Array(await response.arrayBuffer());
-    const files = readArchive(content);
+    const archive = readArchive(content);
+    const { [OUTPUTS]: outputs, ...others } = archive;
+    const texts = Object.entries(others).map(([name, { bytes }]) => [name, decode(bytes)]);
+    const automaton = outputs && (await Automaton.load(outputs.bytes));
     const model = await loadAndCompile(content, { accelerator: "wasm" });
-    return new Translator(model, files);
+    return new Translator(model, Object.fromEntries(texts), automaton);
   }
 
-  constructor(model, files) {
+  constructor(model, files, automaton) {
+    this.automaton = automaton; // of the allowed outputs; undefined if all are allowed
     const settings = JSON.parse(files["translator.json"]);
     const target = settings.joint_vocabulary ? "source" : "target";
     for (const side of ["source", target])
@@ -69,14 +76,16 @@ export class Translator {
     const encoded = Object.entries(await this.run("encode", { source }));
     const memory = Object.fromEntries(encoded.filter(([name]) => !name.startsWith("state_")));
     let state = Object.fromEntries(encoded.filter(([name]) => name.startsWith("state_")));
-    let [id, score] = [START, 0];
+    let [id, score, node] = [START, 0, FIRST];
     const [ids, weights] = [[], []];
     while (id !== END && ids.length < this.manifest.max_length && this.source.cut(text).length) {
       const inputs = { token: Int32Array.of(id), source, ...memory, ...state };
       const { log_probabilities, alignment, ...next } = await this.run("decode_step", inputs);
-      id = prefix[ids.length] ?? chooseNext(log_probabilities, ids, this.settings);
+      const possible = this.automaton?.possible(node, this.manifest.max_length - ids.length);
+      id = prefix[ids.length] ?? chooseNext(log_probabilities, ids, this.settings, possible);
+      node = this.automaton?.follow(node, id);
       const logProbability = log_probabilities[id];
-      const alternatives = mostProbable(log_probabilities, ALTERNATIVES);
+      const alternatives = mostProbable(log_probabilities, ALTERNATIVES, possible);
       score += logProbability;
       ids.push(id);
       weights.push(...alignment);
@@ -141,24 +150,4 @@ export class Translator {
     Object.values(inputs).forEach((tensor) => tensor.delete());
     return found;
   }
-}
-
-/** Return the files of the zip archive at the end, which are stored without compression. */
-function readArchive(content) {
-  const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
-  const text = (start, size) => new TextDecoder().decode(content.subarray(start, start + size));
-  let end = content.length - 22;
-  while (end >= 0 && view.getUint32(end, true) !== 0x06054b50) end--;
-  if (end < 0) throw new Error("expected a TFLite file that keras-attention exported");
-  let entry = view.getUint32(end + 16, true);
-  const files = {};
-  for (let left = view.getUint16(end + 10, true); left; left--) {
-    const [size, name, extra, comment] = [24, 28, 30, 32].map((place) =>
-      place === 24 ? view.getUint32(entry + place, true) : view.getUint16(entry + place, true));
-    const header = view.getUint32(entry + 42, true);
-    const start = header + 30 + view.getUint16(header + 26, true) + view.getUint16(header + 28, true);
-    files[text(entry + 46, name)] = text(start, size);
-    entry += 46 + name + extra + comment;
-  }
-  return files;
 }

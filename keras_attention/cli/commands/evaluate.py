@@ -132,6 +132,16 @@ def evaluate(
     allowed: Allowed = None,
     pattern: OutputPattern = None,
     terms: Glossary = None,
+    save_limit: Annotated[
+        bool,
+        typer.Option(
+            "--save-limit",
+            help="Store the limit of --allowed or --pattern in the model's folder, so that "
+            "`translate`, `evaluate` and `export` obey it from now on. Without these options, "
+            "remove the stored limit.",
+            rich_help_panel="Search",
+        ),
+    ] = False,
     replace_unknown: ReplaceUnknown = False,
     errors: Annotated[
         int, typer.Option(min=0, metavar="N", help="Number of wrong outputs to show.")
@@ -147,6 +157,8 @@ def evaluate(
     Example: keras-attention evaluate saved_models/dates --metrics exact_match,chrf --beam 4
 
     Example: keras-attention evaluate saved_models/dates --report errors.html --save-confidence
+
+    Example: keras-attention evaluate saved_models/dates --pattern '[0-9]{4}-[0-9-]{5}' --save-limit
     """
     from keras_attention.cli.command_parts.error_report import (
         ReportChoices,
@@ -160,6 +172,11 @@ def evaluate(
         print_notes,
         target_tokenizer,
     )
+    from keras_attention.cli.command_parts.stored_limit import (
+        check_saved_limit,
+        note_limits,
+    )
+    from keras_attention.cli.command_parts.stored_limit import save_limit as store_limit
     from keras_attention.cli.output_limit import read_limit
     from keras_attention.cli.runtimes import evaluation_pairs, is_export, open_translator
     from keras_attention.training.evaluation.report.analysis import Question
@@ -181,6 +198,8 @@ def evaluate(
     choices = ReportChoices(report_page, report_accuracy, save_confidence)
     report.check(models)
     choices.check(models, members, output, limit)
+    if save_limit:
+        check_saved_limit(models, members, limit)
     check_output(output, data, target, allowed, terms)
     check_output(report_page, data, target, allowed, terms, option="--report")
     names = _short_names(models, members)
@@ -210,6 +229,7 @@ def evaluate(
         for name, model in zip(names, models, strict=True)
     }
     print_notes(models, pairs, report)
+    note_limits(models, search)
     with choices.open_page() as page:
         evaluations = run_evaluate(translators, pairs, seen, report, output_form(models))
         if choices.requested:
@@ -229,6 +249,8 @@ def evaluate(
             report_errors(evaluations[name], model, choices, question, page=page, about=about)
     if page:
         print(f"Wrote {report_page}")
+    if save_limit:
+        store_limit(models[0], limit)
 
 
 def _same_run(models: Sequence[Path]) -> bool:

@@ -143,7 +143,7 @@ def export(
 
     check_model_path(model)
     if web:
-        _check_page(web, allowed, pattern, tflite_batch)
+        _check_page(web, tflite_batch)
     page = PageOptions(example or (), runtime, fetch_runtime)
     check_page_options(page, web)
     if model.suffix == ".tflite":
@@ -153,7 +153,7 @@ def export(
     from keras_attention.cli.exports import export_all
     from keras_attention.cli.output_limit import named_lines, read_limit
     from keras_attention.export.graphs.portable import check_compute
-    from keras_attention.export.onnx import check_unlimited, export_onnx, import_converter
+    from keras_attention.export.onnx import export_onnx, import_converter
     from keras_attention.export.saved_model.limits import Limits
     from keras_attention.export.saved_model.serving_files import checked_name, write_serving_files
     from keras_attention.translation.translator import Translator
@@ -173,10 +173,9 @@ def export(
     translator = Translator.load(model)
     if web:
         page.check_model(translator.codec, str(model))
-    with named_lines(limit):
-        translator.limit_outputs(**limit)
-    if onnx:
-        check_unlimited(translator)
+    if limit:  # otherwise the limit that is stored with the model stays in force
+        with named_lines(limit):
+            translator.limit_outputs(**limit)
     limits = Limits(max_batch, max_tokens or translator.max_tokens)
     if tflite == "float32":
         measured: list[Path] = []
@@ -202,13 +201,8 @@ def export(
     _print_operators(paths[0])
 
 
-def _check_page(web: Path, allowed: Path | None, pattern: str | None, tflite_batch: int) -> None:
+def _check_page(web: Path, tflite_batch: int) -> None:
     """Check that a web page can run the TFLite file that will be written."""
-    if allowed is not None or pattern is not None:
-        raise InputError(
-            "--web cannot be combined with --allowed or --pattern, because the page would not obey "
-            f"the limit. Received: --web {web} with {'--allowed' if allowed else '--pattern'}."
-        )
     if tflite_batch > 1:
         raise InputError(
             "--web cannot be combined with --tflite-batch, because LiteRT.js refuses files with "

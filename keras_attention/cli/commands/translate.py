@@ -203,6 +203,7 @@ def translate(
 
     Example: keras-attention translate saved_models/eng-kor in.txt --terms terms.tsv --beam 5
     """
+    from keras_attention.cli.command_parts.stored_limit import note_limits
     from keras_attention.cli.lines import check_output, checked_text
     from keras_attention.cli.output_limit import read_limit
     from keras_attention.cli.translate_parts.job import TranslationJob
@@ -233,7 +234,6 @@ def translate(
             output=output,
             replace_unknown=replace_unknown,
             terms=terms,
-            server=server,
             batch_size=is_given(context, "batch_size"),
             workers=workers > 1,
             resume=resume,
@@ -245,7 +245,11 @@ def translate(
             whole_vocabulary=whole_vocabulary,
             max_tokens=max_tokens,
             features=read_features(features),
+            server=server,
+            deadline=deadline,
         )
+        if server is None:
+            note_limits([model], search)
         run_stream(streamed, file, on_error)
         return
     job = TranslationJob(
@@ -277,6 +281,8 @@ def translate(
             answer_all = answer_here(job.open(), columns)
         else:
             answer_all = stack.enter_context(open_translators(job, workers))
+        if server is None:
+            note_limits([model], search)
         run_translate(
             answer_all,
             file,

@@ -16,9 +16,8 @@ from keras_attention.cli.runtimes import (
     open_numbered,
 )
 from keras_attention.cli.translate_parts.translation_columns import Columns, link_finder
-from keras_attention.errors import InputError
 from keras_attention.files.artefacts import checksum_of
-from keras_attention.translation.file_names import CONFIDENCE_FILE, SHORT_LIST_FILE
+from keras_attention.translation.file_names import CONFIDENCE_FILE, LIMIT_FILE, SHORT_LIST_FILE
 from keras_attention.translation.folders.ensemble_folder import member_folders
 from keras_attention.translation.folders.model_paths import check_model_path, find_parts
 
@@ -83,12 +82,6 @@ class TranslationJob:
     def _open_server(self, server: str) -> NumberedTranslate:
         from keras_attention.cli.translate_parts.server_translator import open_server
 
-        if self.features:
-            raise InputError(
-                "--feature requires the model's folder or an export; for a server, write the "
-                "features before each line, as in '<language=kor> text'. "
-                f"Received: --feature with --server {server}."
-            )
         local = {
             "--with": self.others,
             "--replace-unknown": self.replace_unknown,
@@ -105,6 +98,7 @@ class TranslationJob:
             alignments=self.alignments or self.as_json,
             deadline=self.deadline,
             refused=[name for name, value in local.items() if value],
+            features=self.features,
         )
         return lambda first: translator  # a server does not sample
 
@@ -149,7 +143,12 @@ def _files_of(path: Path, *, confidence: bool) -> Iterator[Path]:
     else:
         from keras_attention.translation.codec import CODEC_FILES
 
-        names = (*CODEC_FILES, SHORT_LIST_FILE, *([CONFIDENCE_FILE] if confidence else []))
+        names = (
+            *CODEC_FILES,
+            SHORT_LIST_FILE,
+            LIMIT_FILE,
+            *([CONFIDENCE_FILE] if confidence else []),
+        )
         for member in member_folders(path):
             folder, file = find_parts(member)
             yield file

@@ -10,6 +10,7 @@ from keras_attention.decoding.options import ServedOptions
 from keras_attention.errors import InputError
 from keras_attention.serving import ServingClient
 from keras_attention.translation.result import Translation
+from keras_attention.translation.streaming import StreamText
 
 SERVED_AT_ONCE = 4
 """Largest number of requests that wait for an answer at the same time."""
@@ -25,6 +26,7 @@ def open_server(
     alignments: bool = True,
     deadline: float = 30.0,
     refused: Sequence[str] = (),
+    features: Mapping[str, str] | None = None,
 ) -> Translate:
     """Return the translator of a model on a server.
 
@@ -32,27 +34,56 @@ def open_server(
     version. `refused` lists options that the user gave and that require the model's folder.
     """
     served = [known.key for known in ServedOptions.settings()]
+    _check_served(server, search, served, refused, features)
+    client = _connect(server, model, deadline, batch_size=batch_size, alignments=alignments)
+
+    def translate(texts: Iterable[str]) -> Iterator[Translation]:
+        return client.stream(texts, nbest=nbest, **search)
+
+    return translate
+
+
+def open_server_stream(
+    server: str,
+    model: Path,
+    search: Mapping[str, Any],
+    *,
+    deadline: float = 30.0,
+    refused: Sequence[str] = (),
+    features: Mapping[str, str] | None = None,
+) -> StreamText:
+    """Return the function that streams the tokens of a text from a server; see `open_server`."""
+    _check_served(server, search, ["beam_width"], refused, features)
+    return _connect(server, model, deadline).stream
+
+
+def _check_served(
+    server: str,
+    search: Mapping[str, Any],
+    served: Sequence[str],
+    refused: Sequence[str],
+    features: Mapping[str, str] | None,
+) -> None:
+    """Check that a server supports the options that the user gave."""
+    if features:
+        raise InputError(
+            "--feature requires the model's folder or an export; for a server, write the "
+            "features before each line, as in '<language=kor> text'. "
+            f"Received: --feature with --server {server}."
+        )
     refused = [*refused, *(option_of(name) for name in search if name not in served)]
     if refused:
         raise InputError(
             f"{server}: a server supports only the search options "
             f"{', '.join(map(option_of, served))} and --nbest. Received: {refused[0]}."
         )
+
+
+def _connect(server: str, model: Path, deadline: float, **options: Any) -> ServingClient:
     name, version = _name_and_version(model)
-    client = ServingClient(
-        server,
-        name,
-        version=version,
-        deadline=deadline,
-        batch_size=batch_size,
-        parallel=SERVED_AT_ONCE,
-        alignments=alignments,
+    return ServingClient(
+        server, name, version=version, deadline=deadline, parallel=SERVED_AT_ONCE, **options
     )
-
-    def translate(texts: Iterable[str]) -> Iterator[Translation]:
-        return client.stream(texts, nbest=nbest, **search)
-
-    return translate
 
 
 def _name_and_version(model: Path) -> tuple[str, int | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,7 @@ from keras_attention.cli.translate_parts.outputs import Tally
 from keras_attention.cli.translate_parts.translated_lines import Problems
 from keras_attention.errors import InputError, TextError
 from keras_attention.translation.folders.model_paths import check_model_path
-from keras_attention.translation.result import StreamedToken
-from keras_attention.translation.streaming import check_streamed, text_parts
-
-StreamText = Callable[[str], Iterator[StreamedToken]]
-"""A function from a text to the tokens of its output, as they are chosen."""
+from keras_attention.translation.streaming import StreamText, check_streamed, text_parts
 
 
 def check_combined(**options: object) -> None:
@@ -28,8 +24,8 @@ def check_combined(**options: object) -> None:
         if value:
             option = option_of(name)
             raise InputError(
-                f"--stream prints only the text of a local model's outputs and cannot be combined "
-                f"with {option}. Received: --stream and {option}."
+                f"--stream prints only the text of an output and cannot be combined with {option}. "
+                f"Received: --stream and {option}."
             )
 
 
@@ -41,18 +37,30 @@ def open_stream(
     whole_vocabulary: bool,
     max_tokens: int | None,
     features: Mapping[str, str],
+    server: str | None = None,
+    deadline: float = 30.0,
 ) -> StreamText:
     """Return the function that streams the tokens of a text; see `open_numbered`."""
     check_streamed(**{name: search[name] for name in ("beam_width", "sample") if name in search})
+    others_given = {
+        "with": others,
+        "max_tokens": max_tokens,
+        "whole_vocabulary": whole_vocabulary,
+    }
+    others_given = {name: value for name, value in others_given.items() if value}
+    if server is not None:
+        from keras_attention.cli.translate_parts.server_translator import open_server_stream
+
+        refused = [option_of(name) for name in others_given]
+        return open_server_stream(
+            server, path, search, deadline=deadline, refused=refused, features=features
+        )
     for each in (path, *others):
         check_model_path(each)
     if is_export(path):
-        others_given = {
-            "with": others,
-            "max_tokens": max_tokens if path.suffix != ".tflite" else None,
-            "whole_vocabulary": whole_vocabulary,
-        }
-        given = [*search, *(name for name, value in others_given.items() if value)]
+        if path.suffix == ".tflite":
+            others_given.pop("max_tokens", None)
+        given = [*search, *others_given]
         if refused := [name for name in given if name != "beam_width"]:
             raise InputError(
                 f"{path}: an export streams with its own settings; options of the search require "

@@ -16,6 +16,7 @@ from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.codec import CODEC_FILES, TextCodec
 from keras_attention.translation.file_names import (
     CONFIDENCE_FILE,
+    LIMIT_FILE,
     MODEL_FILE,
     SHORT_LIST_FILE,
 )
@@ -23,7 +24,10 @@ from keras_attention.translation.file_names import (
 CARD_FILE = "README.md"
 """The file name that the hubs expect for the model card."""
 
-PRESET_FILES = (*CODEC_FILES, MODEL_FILE, SHORT_LIST_FILE, CONFIDENCE_FILE, CARD_FILE)
+PRESET_FILES = (
+    *CODEC_FILES,
+    *(MODEL_FILE, SHORT_LIST_FILE, CONFIDENCE_FILE, LIMIT_FILE, CARD_FILE),
+)
 """The only files of a preset that are downloaded and uploaded."""
 
 

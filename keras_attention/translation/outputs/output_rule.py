@@ -25,11 +25,14 @@ class OutputRule:
             the number of outputs.
         longest: the longest output of a closed set, and its number of tokens with `</s>`. The
             number is 0 for a pattern, because its outputs have no common length to check.
+        arguments: the arguments of `limit_outputs` that make this rule, which `save` stores: the
+            `pattern`, or the texts `allowed`. Empty for a rule that was made from an automaton.
     """
 
     automaton: Automaton
     about: Mapping[str, Any] = field(default_factory=dict)
     longest: tuple[str, int] = ("", 0)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self, options: SearchOptions, prefix: str = "", ids: Sequence[int] = ()) -> None:
         """Check that a search can return allowed outputs.
@@ -79,7 +82,8 @@ def make_output_rule(
     if pattern is not None:
         if not isinstance(pattern, str):
             raise OptionError("pattern", "must be a string", pattern=repr(pattern))
-        return OutputRule(pattern_automaton(pattern, tokenizer), {"pattern": pattern})
+        given = {"pattern": pattern}
+        return OutputRule(pattern_automaton(pattern, tokenizer), given, arguments=given)
     return _closed_set(tokenizer, check_texts(allowed, "allowed"))
 
 
@@ -102,7 +106,12 @@ def _closed_set(tokenizer: Tokenizer, texts: Iterable[str]) -> OutputRule:
         raise OptionError("allowed", "must contain at least one text", allowed="none")
     longest = max(outputs, key=len)
     automaton = make_trie([ids[:-1] for ids in outputs], len(tokenizer.vocabulary))
-    return OutputRule(automaton, {"allowed": len(outputs)}, (outputs[longest], len(longest)))
+    return OutputRule(
+        automaton,
+        {"allowed": len(outputs)},
+        (outputs[longest], len(longest)),
+        {"allowed": list(outputs.values())},
+    )
 
 
 def known_ids(tokenizer: Tokenizer, text: str) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -19,9 +19,10 @@ from keras_attention.decoding.automata.term_automaton import (
     most_edges,
     most_edges_of_node,
 )
+from keras_attention.decoding.options import SearchOptions
 from keras_attention.errors import OptionError, TextError, encode_text
 from keras_attention.special_tokens import UNKNOWN
-from keras_attention.text.batched_texts import Cut
+from keras_attention.text.batched_texts import Cut, Grouping
 from keras_attention.text.padded_batches import BATCH_NUMBERS
 from keras_attention.text.subword_tokenizer import even_spaces
 from keras_attention.text.tokenizer import Tokenizer
@@ -76,6 +77,11 @@ def term_entries(terms: Any) -> tuple[TermEntry, ...]:
     if not entries:
         raise OptionError("terms", "must contain at least one term", terms="none")
     return entries
+
+
+def repeated_term(source: str) -> str:
+    """Return the problem with a source term that a glossary already has."""
+    return f"expected each source term once. Received: {source!r} again."
 
 
 def _check_strings(rows: Sequence[tuple[object, ...]]) -> None:
@@ -169,6 +175,11 @@ class TermRule:
             found.append(terms)
         return found, None
 
+    def grouping(self, options: SearchOptions, prefix: Sequence[int] = ()) -> Grouping:
+        """Return how sources are divided into batches for a search with the terms."""
+        find = partial(self.find_until_refused, max_length=options.max_length, prefix=prefix)
+        return Grouping(find, partial(self.batches, beam_width=options.beam_width))
+
     def batches(
         self, order: Sequence[int], terms: Sequence[Terms], cut: Cut, *, beam_width: int = 2
     ) -> Iterator[list[int]]:
@@ -207,7 +218,7 @@ class TermRule:
         if not text:
             raise TextError(f"expected a source term. Received: {entry.source!r}.")
         if text in self._glossary:
-            raise TextError(f"expected each source term once. Received: {entry.source!r} again.")
+            raise TextError(repeated_term(entry.source))
         self._glossary[text] = term, open_end
 
     def _form(self, text: str) -> Form:

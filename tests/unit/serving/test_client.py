@@ -318,7 +318,7 @@ def test_arguments_out_of_range_are_rejected(server, arguments):
         connect(**arguments)
 
 
-@pytest.mark.parametrize("texts", [None, 3, b"ab", "abc"])
+@pytest.mark.parametrize("texts", [None, 3, b"ab"])
 def test_texts_that_are_not_a_sequence_of_strings_are_rejected(server, texts):
     with connect() as translate, pytest.raises(TypeError, match="`texts` must .*of type"):
         translate.stream(texts)

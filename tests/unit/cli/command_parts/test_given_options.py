@@ -25,7 +25,9 @@ INEFFECTIVE = {
     "evaluate m --format csv": "--format requires a file of pairs. Received: --format csv alone.",
     "align m --format csv": "--format requires a file of pairs. Received: --format csv alone.",
     "export m --tflite-batch 4 --web p": "--web cannot be combined with --tflite-batch",
-    "export m --pattern a --web p": "--web cannot be combined with --allowed or --pattern",
+    "evaluate m --data d --terms d --save-limit": "a model cannot store terms",
+    "evaluate m m.tflite --data d --save-limit": "--save-limit requires exactly one model",
+    "evaluate m.tflite --data d --save-limit": "requires the folder of a trained model; e",
     "export m --lines 9": "--lines requires --tflite with a precision other than float32",
 }
 

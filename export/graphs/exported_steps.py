@@ -1,0 +1,169 @@
+"""Search with forced terms by the exported `encode` and `step`, for a SavedModel or a TFLite file.
+
+The terms of a source depend on its text, so the searches in an export, whose automaton is a part of
+the graph, cannot force them. But `search` runs any object with the methods `encode` and `step`. So
+this module runs the exported functions as such an object, with the same search as for the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from keras_attention.decoding.constraints import check_forced
+from keras_attention.decoding.options import SearchOptions
+from keras_attention.decoding.search import search
+from keras_attention.errors import InputError, OptionError
+from keras_attention.text.batched_texts import EncodedText, map_texts
+from keras_attention.text.padded_batches import BATCH_NUMBERS
+from keras_attention.text.text_limit import TextLimit
+from keras_attention.translation.codec import TextCodec, pad
+from keras_attention.translation.outputs.term_rule import TermRule, term_entries
+from keras_attention.translation.result import Translation
+
+from .model_functions import STATE
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+class StepMemory(NamedTuple):
+    """What the steps of a search read about `B` sources.
+
+    Attributes:
+        mask: `[B, S]`, True for a real token.
+        source: the ids `[B, F + S]`.
+        named: the other outputs of the exported `encode`, by name.
+    """
+
+    mask: Any
+    source: npt.NDArray[np.int32]
+    named: Arrays
+
+
+class ExportedSteps:
+    """A model for `search` that runs the `encode` and the `step` of an export.
+
+    Args:
+        encode: from ids `[B, F + S]` to the outputs of `model_functions.encode`.
+        step: from tokens `[N]`, the ids that `encode` got, and its outputs with the states of `N`
+            hypotheses by name, to the outputs of `model_functions.step`.
+        features: number of source features `F`.
+        longest: the largest number of steps, or None.
+    """
+
+    def __init__(
+        self,
+        encode: Callable[[npt.NDArray[np.int32]], Arrays],
+        step: Callable[[npt.NDArray[np.int32], npt.NDArray[np.int32], Arrays], Arrays],
+        *,
+        features: int,
+        longest: int | None,
+    ) -> None:
+        self._encode, self._step = encode, step
+        self._features = features
+        self.longest = longest
+
+    def encode(self, source: Any) -> tuple[StepMemory, dict[str, Any]]:
+        """Encode sources; see `Seq2Seq.encode`."""
+        ids = keras.ops.convert_to_numpy(source)
+        found = self._encode(ids)
+        named = {name: array for name, array in found.items() if not name.startswith(STATE)}
+        state = {name: _tensor(array) for name, array in found.items() if name not in named}
+        mask = keras.ops.convert_to_tensor(ids[:, self._features :] != 0)
+        return StepMemory(mask, ids, named), state
+
+    def step(
+        self, tokens: Any, state: Mapping[str, Any], memory: StepMemory
+    ) -> tuple[Any, dict[str, Any], Any]:
+        """Run one decoder step of all hypotheses; see `Seq2Seq.step`."""
+        arrays = {name: keras.ops.convert_to_numpy(value) for name, value in state.items()}
+        token = keras.ops.convert_to_numpy(tokens)
+        found = self._step(token, memory.source, {**memory.named, **arrays})
+        logits, weights = (_tensor(found[name]) for name in ("log_probabilities", "alignment"))
+        return logits, {name: _tensor(found[name]) for name in state}, weights
+
+
+def check_terms(terms: Any, codec: TextCodec, options: SearchOptions, *, limited: bool) -> TermRule:
+    """Return the rule of a glossary, if an export can force its terms.
+
+    Args:
+        terms: the argument `terms` of `Translator.stream`.
+        codec: the tokenizers of the export.
+        options: the search options.
+        limited: whether the outputs of the export are limited.
+
+    Raises:
+        OptionError: if the export's outputs are limited, or the search is greedy.
+        TextError: if a term cannot be used. The error counts the entries.
+        InputError: if Keras runs on another backend than TensorFlow.
+    """
+    entries = term_entries(terms)
+    if limited:
+        rule = "must be None for an export whose outputs are limited"
+        raise OptionError("terms", rule, terms=f"{len(entries)} terms")
+    check_forced(options)
+    if keras.backend.backend() != "tensorflow":
+        raise InputError(
+            "an export forces terms only if Keras runs on TensorFlow; unset KERAS_BACKEND. "
+            f"Received: the backend {keras.backend.backend()!r}."
+        )
+    return TermRule(codec.source, codec.target, entries)
+
+
+def translate_forced(
+    steps: ExportedSteps,
+    codec: TextCodec,
+    texts: Iterable[str],
+    rule: TermRule,
+    options: SearchOptions,
+    *,
+    limit: TextLimit,
+    batch_size: int,
+    nbest: int,
+    source_steps: int = 0,
+) -> Iterator[Translation]:
+    """Translate texts with the terms that a glossary forces into their outputs.
+
+    Args:
+        steps: the exported functions.
+        codec: the tokenizers and settings of the export.
+        texts: the texts, with their source features.
+        rule: the glossary.
+        options: the search options.
+        limit: the largest length of a text.
+        batch_size: number of texts searched together.
+        nbest: largest number of hypotheses of a text.
+        source_steps: the smallest number of steps to pad sources to, for graphs of fixed size.
+
+    Raises:
+        TextError: if a text is too long, or its terms do not fit. The translations of the texts
+            before it are yielded first.
+    """
+
+    def translate(batch: Sequence[EncodedText]) -> list[Translation]:
+        tables = rule.tables([each.known for each in batch], options.beam_width)
+        source = pad([each.ids for each in batch])
+        source = np.pad(source, [(0, 0), (0, max(0, source_steps - source.shape[1]))])
+        found = search(steps, source, options, **tables)
+        arrays = map(keras.ops.convert_to_numpy, found)
+        translations = codec.translations([each.text for each in batch], *arrays)
+        return [replace(each, hypotheses=each.hypotheses[:nbest]) for each in translations]
+
+    yield from map_texts(
+        translate,
+        texts,
+        codec.source,
+        limit,
+        batch_size=batch_size,
+        tokens=BATCH_NUMBERS // (options.beam_width * options.max_length),
+        grouping=rule.grouping(options),
+    )
+
+
+def _tensor(array: npt.NDArray[Any]) -> Any:
+    return keras.ops.convert_to_tensor(array)
