@@ -12,7 +12,7 @@ def test_a_model_trains_and_translates_but_is_not_exported(run, tmp_path):
     settings = [word for setting in SMALL for word in ("--set", setting)]
     trained = run("train", "copy", *settings, "--output", folder)
     assert trained.code == 0, trained.err
-    translated = run("translate", folder, "--beam-width", 3, stdin=b"abc\n")
+    translated = run("translate", folder, "--beam", 3, stdin=b"abc\n")
     assert translated.code == 0 and len(translated.out.splitlines()) == 1
     before = sorted(folder.rglob("*"))
     refused = run("export", folder)
