@@ -127,7 +127,7 @@ def test_the_search_of_an_onnx_file_is_limited(limited, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def stored(self, build):
+def stored(build):
     """Return the folder of a random model with a limit, and its exports."""
 
     def save_and_export(folder):
