@@ -74,8 +74,6 @@ class HoistedRNN(keras.layers.RNN):
             and cell.recurrent_activation is keras.activations.sigmoid
             and cell.use_bias
             and not self.unroll
-            # `Bidirectional` sets it. On TensorFlow, exports contain the loop of Keras so far.
-            and not (self.zero_output_for_mask and keras.backend.backend() == "tensorflow")
             and not (training and (cell.dropout or cell.recurrent_dropout))
         )
 

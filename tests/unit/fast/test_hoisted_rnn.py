@@ -149,7 +149,7 @@ def test_the_settings_of_recipes_use_our_loop(kind, loops):
     assert len(loops) == 1
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="other backends use Keras's loop in an encoder")
+@not_on_jax
 @every_kind
 def test_an_encoder_uses_our_loop_in_both_directions(kind, loops):
     BiLSTMEncoder(UNITS, **KINDS[kind])(INPUTS, mask=ops.convert_to_tensor(MASK))
