@@ -59,6 +59,12 @@ def found(function, model, source, **options):
 
 
 @functools.cache
+def found_once(function, name, seed, **options):
+    """Return the hypotheses of `seeded(name, seed)` for `SOURCE`, searched once per process."""
+    return found(function, seeded(name, seed), SOURCE, **options)
+
+
+@functools.cache
 def _teacher_forced(model):
     return evaluated(model.teacher_forced, model)
 

@@ -1,5 +1,6 @@
 """A reference in plain Python for every search option, and a model that consists of tables."""
 
+import functools
 import math
 from collections import Counter
 
@@ -18,24 +19,38 @@ SOURCE = np.array([[4, 5, 6, 2], [6, 2, 0, 0], [3, 4, 2, 0]], "int32")
 
 
 class TableModel:
-    """A model whose logits and alignments depend on all tokens so far and on the source."""
+    """A model whose logits and alignments depend on all tokens so far and on the source.
 
-    def __init__(self, seed, end=0.0, word=0.0, mapping="softmax"):
-        self.logits = normal(STATES, VOCABULARY, seed=seed, scale=1.5)
+    It has one table per seed, and `source` repeats the sources for each table. One search of all
+    these rows takes as long as the search of a few rows.
+    """
+
+    def __init__(self, *seeds, end=0.0, word=0.0, mapping="softmax"):
+        self.source = np.tile(SOURCE, (len(seeds), 1))
+        self.logits = np.concatenate(
+            [normal(STATES, VOCABULARY, seed=seed, scale=1.5) for seed in seeds]
+        )
         self.logits[:, [END_ID, WORD]] += end, word
         if mapping != "softmax":
             self.logits = to_numpy(sparse_log_probabilities(self.logits, mapping))
-        weights = np.exp(normal(STATES, SOURCE.shape[1], seed=seed + 99, scale=2.0))
+        shape = STATES, SOURCE.shape[1]
+        weights = np.concatenate([np.exp(normal(*shape, seed=n + 99, scale=2.0)) for n in seeds])
         self.weights = weights / weights.sum(-1, keepdims=True)
+
+    @functools.cached_property
+    def log_probs(self):
+        return log_softmax(self.logits)
 
     def encode(self, source):
         source = ops.convert_to_tensor(source)
         values = ops.zeros((*ops.shape(source), 1))
-        state = source[:, 0] * 5 + source[:, 1]
+        rows = ops.arange(ops.shape(source)[0], dtype="int32")
+        state = rows // len(SOURCE) * STATES + source[:, 0] * 5 + source[:, 1]
         return Memory(values, values, ops.not_equal(source, PAD_ID)), state
 
     def step(self, tokens, state, memory):
-        state = (state * 11 + tokens) % STATES
+        own = state % STATES
+        state = state - own + (own * 11 + tokens) % STATES
         weights = ops.where(
             mask_of_rows(memory, tokens), ops.take(self.weights, state, axis=0), 0.0
         )
@@ -43,11 +58,12 @@ class TableModel:
 
     def after(self, row, tokens):
         """Return the log-probabilities and the alignment of the step after `tokens`."""
-        state = SOURCE[row, 0] * 5 + SOURCE[row, 1]
+        source = self.source[row]
+        state = source[0] * 5 + source[1]
         for token in (START_ID, *tokens):
             state = (state * 11 + token) % STATES
-        weights = np.where(SOURCE[row] != PAD_ID, self.weights[state], 0.0)
-        return log_softmax(self.logits[state]), weights
+        state += row // len(SOURCE) * STATES
+        return self.log_probs[state], np.where(source != PAD_ID, self.weights[state], 0.0)
 
 
 def candidates(log_probs, tokens, options, prefix=()):
@@ -98,7 +114,7 @@ class Beam:
     def rank(self, row, options):
         length_penalty = ((5 + len(self.tokens)) / 6) ** options.get("length_penalty", 0)
         rank = self.adjusted / length_penalty
-        for i in np.flatnonzero(SOURCE[row]):
+        for i in np.flatnonzero(SOURCE[row % len(SOURCE)]):
             if beta := options.get("coverage_penalty", 0):
                 rank += beta * math.log(min(self.coverage[i], 1))
         return rank

@@ -11,6 +11,7 @@ from decoding_models import (
     Markov,
     beam,
     found,
+    found_once,
     greedy,
     possible,
     seeded,
@@ -64,8 +65,7 @@ def test_a_wide_beam_equals_brute_force(name, seed, penalty):
 )
 def test_a_narrow_beam_equals_the_algorithm(name, width, penalty):
     for seed in range(4):
-        model = seeded(name, seed)
-        hypotheses = found(beam, model, SOURCE, beam_width=width, length_penalty=penalty)
+        hypotheses = found_once(beam, name, seed, beam_width=width, length_penalty=penalty)
         for row, log_probs in enumerate(seeded_log_probs(name, seed)):
             expected = reference.beam_search(log_probs, width, penalty, MAX_LENGTH, **SPECIAL)
             actual = possible(hypotheses, row)
@@ -78,10 +78,11 @@ def test_the_seeds_distinguish_searches_and_penalties():
     """The tests above rely on this: beams and penalties change the results for some seed."""
     wide, penalised, narrow = [], [], []
     for seed in range(4):
-        model = seeded("before", seed)
-        wide += list(found(beam, model, SOURCE, beam_width=5)[0][:, 0])
-        penalised += list(found(beam, model, SOURCE, beam_width=5, length_penalty=3.0).tokens[:, 0])
-        narrow += list(found(greedy, model, SOURCE).tokens[:, 0])
+        options = {"beam_width": 5, "length_penalty": 0.0}
+        wide += list(found_once(beam, "before", seed, **options).tokens[:, 0])
+        options["length_penalty"] = 3.0
+        penalised += list(found_once(beam, "before", seed, **options).tokens[:, 0])
+        narrow += list(found_once(greedy, "before", seed).tokens[:, 0])
     assert any((a != b).any() for a, b in zip(wide, narrow, strict=True))
     assert any((a != b).any() for a, b in zip(wide, penalised, strict=True))
 
@@ -171,9 +172,8 @@ def test_each_source_has_its_own_width_and_penalty(rows):
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_beam_of_one_equals_greedy(name):
     for seed in range(3):
-        model = seeded(name, seed)
-        one = found(beam, model, SOURCE, beam_width=1)
-        greedily = found(greedy, model, SOURCE)
+        greedily = found_once(greedy, name, seed)
+        one = found_once(beam, name, seed, beam_width=1)
         np.testing.assert_array_equal(one.tokens, greedily.tokens)
         np.testing.assert_allclose(one.scores, greedily.scores, rtol=1e-5)
         np.testing.assert_allclose(one.alignments, greedily.alignments, atol=1e-6)

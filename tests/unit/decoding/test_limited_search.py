@@ -41,23 +41,23 @@ def score(model, row, output):
 
 
 def run(model, automaton, **options):
-    return to_numpy(search(model, SOURCE, max_length=STEPS, automaton=automaton, **options))
+    return to_numpy(search(model, model.source, max_length=STEPS, automaton=automaton, **options))
 
 
 @cases("automaton", {"trie": TRIE, "loop": LOOP}, elsewhere=["loop"])
 def test_the_widest_beam_finds_all_outputs_in_the_order_of_their_scores(automaton):
     automaton = {"trie": TRIE, "loop": LOOP}[automaton]
     outputs = accepted(automaton)
-    for seed in SEEDS:
-        model = TableModel(seed)
-        hypotheses = run(model, automaton, beam_width=len(outputs) + 3)
-        for row in range(len(SOURCE)):
-            expected = sorted(outputs, key=lambda each: -score(model, row, each))
-            found = possible(hypotheses, row)
-            assert [tokens for tokens, _ in found] == expected
-            assert [value for _, value in found] == pytest.approx(
-                [score(model, row, each) for each in expected], abs=1e-4
-            )
+    model = TableModel(*SEEDS)
+    hypotheses = run(model, automaton, beam_width=len(outputs) + 3)
+    for row in range(len(model.source)):
+        scores = {each: score(model, row, each) for each in outputs}
+        expected = sorted(outputs, key=lambda each: -scores[each])
+        found = possible(hypotheses, row)
+        assert [tokens for tokens, _ in found] == expected
+        assert [value for _, value in found] == pytest.approx(
+            [scores[each] for each in expected], abs=1e-4
+        )
 
 
 @pytest.mark.parametrize("automaton", [TRIE, LOOP])
@@ -73,15 +73,14 @@ def test_the_widest_beam_finds_all_outputs_in_the_order_of_their_scores(automato
 )
 def test_every_search_returns_only_complete_outputs_of_the_automaton(automaton, options):
     outputs = accepted(automaton)
-    for seed in SEEDS:
-        model = TableModel(seed, end=-8.0)  # without the automaton, few outputs would end
-        hypotheses = run(model, automaton, **options)
-        for row in range(len(SOURCE)):
-            found = possible(hypotheses, row)
-            assert found
-            for tokens, value in found:
-                assert tokens in outputs
-                assert value == pytest.approx(score(model, row, tokens), abs=1e-4)
+    model = TableModel(*SEEDS, end=-8.0)  # without the automaton, few outputs would end
+    hypotheses = run(model, automaton, **options)
+    for row in range(len(model.source)):
+        found = possible(hypotheses, row)
+        assert found
+        for tokens, value in found:
+            assert tokens in outputs
+            assert value == pytest.approx(score(model, row, tokens), abs=1e-4)
 
 
 def test_greedy_search_takes_the_best_token_that_can_still_end_in_time():

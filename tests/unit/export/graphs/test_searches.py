@@ -1,5 +1,7 @@
 """Tests of the searches that exported graphs run; here they are called without an export."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -59,6 +61,12 @@ def test_every_operator_runs_on_a_gpu(model, name):
     assert {n.op for n in nodes if n.op not in functions and not runs_on_gpu(n)} == set()
 
 
+@functools.cache
+def kernels_of(operator):
+    """Return the kernels of an operator; TensorFlow reads its whole list for each request."""
+    return kernels.get_registered_kernels_for_op(operator).kernel
+
+
 def runs_on_gpu(node):
     """Return whether TensorFlow has a GPU kernel for the types of the node."""
     return any(
@@ -66,6 +74,6 @@ def runs_on_gpu(node):
             node.attr[constraint.name].type in constraint.allowed_values.list.type
             for constraint in kernel.constraint
         )
-        for kernel in kernels.get_registered_kernels_for_op(node.op).kernel
+        for kernel in kernels_of(node.op)
         if kernel.device_type in ("GPU", "DEFAULT")
     )
