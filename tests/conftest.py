@@ -145,7 +145,7 @@ kept = 0
 
 @pytest.hookimpl(trylast=True)  # after the fixtures of the group are torn down
 def pytest_runtest_teardown(item, nextitem):
-    """Free the memory of graphs at the end of a group; otherwise they take up gigabytes."""
+    """Free graphs and programs at the end of a group; otherwise they take up gigabytes."""
     global kept
     ended = nextitem is None or group_of(nextitem.nodeid) != group_of(item.nodeid)
     if ended and resident() - kept >= GROWTH:
@@ -162,12 +162,14 @@ def resident():
 
 
 def free_memory():
-    """Free graphs, and return the memory to the system."""
+    """Free graphs and compiled programs, and return the memory to the system."""
     # TensorFlow never frees the gradients made by `tf.custom_gradient`, nor their graphs.
     with suppress(KeyError, AttributeError):
         gradients = sys.modules["tensorflow.python.framework.ops"].gradient_registry._registry
         for name in [name for name in gradients if name.startswith("CustomGradient-")]:
             del gradients[name]
+    if ON_JAX and "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()  # the compiled programs, which stay on the disk
     gc.collect()
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):

@@ -1,5 +1,6 @@
 """Functions that select and reshape the entries of each row."""
 
+import keras
 from keras import ops
 
 from keras_attention.ops.masking import Tensor
@@ -8,8 +9,9 @@ from keras_attention.ops.masking import Tensor
 def take_places(x: Tensor, places: Tensor) -> Tensor:
     """Return the entries of `x` `[N, M, ...]` at `places` `[N, C]` of its second axis.
 
-    On TensorFlow, `ops.take_along_axis` would transpose all of `x`, which is often large. Places
-    must be in [0, M): any other place selects an entry of another row.
+    On TensorFlow, `ops.take_along_axis` would transpose all of `x`, which is often large, and
+    `ops.take` would add five operations for negative places. Places must be in [0, M): any other
+    place selects an entry of another row, or raises an error.
 
     Args:
         x: tensor `[N, M, ...]`.
@@ -20,7 +22,12 @@ def take_places(x: Tensor, places: Tensor) -> Tensor:
     """
     rows, size, *rest = ops.shape(x)
     first = ops.arange(rows, dtype=places.dtype)[:, None] * size
-    return ops.take(ops.reshape(x, (rows * size, *rest)), first + places, axis=0)
+    entries = ops.reshape(x, (rows * size, *rest))
+    if keras.backend.backend() != "tensorflow":
+        return ops.take(entries, first + places, axis=0)
+    import tensorflow as tf
+
+    return tf.gather(entries, first + places)
 
 
 def flat(x: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 from browser import browser, find_browser
 from build_once import build_once, shared_folder
-from runs import SETTINGS, train_eagerly
+from runs import SETTINGS, train_eagerly, without_graphs
 from variants import VARIANTS
 
 FILE = "model.tflite"
@@ -64,7 +64,7 @@ def variant(variant_name):
     """Return a small untrained translator, whose exports store a temperature and a threshold."""
     from keras_attention.decoding.confidence import Confidence
 
-    translator = VARIANTS[variant_name]()
+    translator = without_graphs(VARIANTS[variant_name]())
     translator.confidence = Confidence(temperature=0.5, threshold=0.25, accuracy=0.9, pairs=300)
     return translator
 

@@ -3,6 +3,8 @@
 import hashlib
 import shutil
 
+import pytest
+
 SETTINGS = [
     "size=3000",
     "held_out=300",
@@ -50,10 +52,16 @@ def train_eagerly(patch):
     """
     from keras_attention.models.seq2seq import Seq2Seq
     from keras_attention.training.callbacks.samples import ShowSamples
-    from keras_attention.translation import compiled_search
 
     patch.setattr(Seq2Seq, "run_eagerly", property(lambda model: True, lambda model, value: None))
     patch.setattr(ShowSamples, "on_epoch_end", lambda *arguments: None)
+    search_eagerly(patch)
+
+
+def search_eagerly(patch):
+    """Search without graphs; tracing one takes longer than a few short outputs."""
+    from keras_attention.translation import compiled_search
+
     compile_arrays = compiled_search.compile_arrays
 
     def compile_streams(function, inputs):
@@ -61,3 +69,17 @@ def train_eagerly(patch):
         return compile_arrays(function, inputs) if streams else function
 
     patch.setattr(compiled_search, "compile_arrays", compile_streams)
+
+
+def without_graphs(translator):
+    """Let a translator search without graphs, and return it; its exports have graphs as usual."""
+    from keras_attention.translation.compiled_search import Searches
+
+    class EagerSearches(Searches):
+        def _find(self, *arguments):
+            with pytest.MonkeyPatch.context() as patch:
+                search_eagerly(patch)
+                return super()._find(*arguments)
+
+    translator._search = EagerSearches(translator.model)
+    return translator

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from runs import without_graphs
 from support import write_runtime
 from variants import LONG, TEXTS, assert_same, make_translator
 
@@ -38,7 +39,7 @@ def translator():
         input_feeding=True,
     )
     made.model.set_weights([0.3 * each for each in made.model.get_weights()])
-    return made
+    return without_graphs(made)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
+from runs import without_graphs
 from variants import TEXTS, assert_same, make_translator
 
 from keras_attention import BahdanauAttention, Ensemble, LuongAttention, Translator
@@ -40,7 +41,8 @@ def members():
 
 @pytest.fixture(scope="module")
 def ensemble(members):
-    return Translator(Ensemble([member.model for member in members]), members[0].codec)
+    together = Ensemble([member.model for member in members])
+    return without_graphs(Translator(together, members[0].codec))
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from unittest import mock
 import keras
 import numpy as np
 import pytest
+from runs import search_eagerly
 
 from keras_attention import (
     BahdanauAttention,
@@ -48,6 +49,7 @@ def page(folder):
     kept = mock.patch.dict(MECHANISMS), mock.patch.dict(SCORES)
     with pytest.MonkeyPatch.context() as patch, kept[0], kept[1]:
         patch.chdir(folder)
+        search_eagerly(patch)
         for block in code:
             exec(block, variables)
     return variables
