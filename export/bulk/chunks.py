@@ -88,7 +88,7 @@ def _check_start(path: str) -> None:
         next(decode_lines_or_errors(file, path), None)
 
 
-class ReadChunks(beam.DoFn):  # type: ignore[misc]
+class ReadChunks(beam.DoFn):
     """Reads files, and yields their lines in chunks.
 
     A chunk belongs to the shard that its position in the input determines: the first shard has the

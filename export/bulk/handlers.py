@@ -82,7 +82,7 @@ def sorts_nothing(path: Path) -> bool:
     return (path / _GRAPH_FILE).is_file()
 
 
-class _TextHandler(ModelHandler[Any, Any, Loaded]):  # type: ignore[misc]
+class _TextHandler(ModelHandler[Any, Any, Loaded]):
     """What the handlers share."""
 
     def set_environment_vars(self) -> None:

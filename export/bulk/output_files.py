@@ -73,7 +73,7 @@ class OutputFiles:
         return [path for path in found if ours.fullmatch(path[len(self.prefix) :])]
 
 
-class WriteFile(beam.DoFn):  # type: ignore[misc]
+class WriteFile(beam.DoFn):
     """Writes each file of the output into the folder of the unfinished files.
 
     A bundle that a runner repeats writes the same bytes again, so nothing is doubled.
@@ -93,7 +93,7 @@ class WriteFile(beam.DoFn):  # type: ignore[misc]
         yield None, number
 
 
-class Finish(beam.DoFn):  # type: ignore[misc]
+class Finish(beam.DoFn):
     """Moves the files to their final places when all are complete."""
 
     def __init__(self, files: OutputFiles) -> None:

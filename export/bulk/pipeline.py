@@ -14,7 +14,7 @@ from .output_files import Finish, OutputFiles, WriteFile
 from .records import FormatChunk, RecordFormat
 
 
-class BulkTranslation(beam.PTransform):  # type: ignore[misc]
+class BulkTranslation(beam.PTransform):
     """Translates files into shards and a file of dead letters.
 
     The output does not depend on the runner, on its bundles or on the number of workers: a chunk

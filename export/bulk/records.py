@@ -63,7 +63,7 @@ def _dump(values: dict[str, Any]) -> str:
     return json.dumps(values, ensure_ascii=False) + "\n"
 
 
-class FormatChunk(beam.DoFn):  # type: ignore[misc]
+class FormatChunk(beam.DoFn):
     """Turns the answers to a chunk into lines of its shard and dead letters, and counts them.
 
     Args:
