@@ -200,9 +200,10 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         }
 
     def _answer_part(self, part: Part, read: _Read, refused: tf.Tensor) -> Named:
-        ids = part.progress.tokens
-        ids = tf.where(refused[:, tf.newaxis] | (ids == END_ID), PAD_ID, ids)
-        tokens = write_sources(part.progress.places, self._tokens_of.value(ids), read.tokens)
+        ids, hidden = part.progress.tokens, refused[:, tf.newaxis]
+        ids = tf.where(hidden | (ids == END_ID), PAD_ID, ids)
+        places = tf.where(hidden, 0, part.progress.places)
+        tokens = write_sources(places, self._tokens_of.value(ids), read.tokens)
         so_far = [
             tf.reshape(prefixes(rows, part.begins, STREAMED, padding), [-1, ids.shape[1]])
             for rows, padding in ((ids, PAD_ID), (tokens, ""))

@@ -84,8 +84,9 @@ def test_the_signature_stream_continues_merged_texts_at_different_places(variant
 
 @few_variants
 def test_the_signature_stream_refuses_a_state_of_another_text(variant, signatures):
-    state = ask(signatures["stream"], text=["the cat"], state=[""])["state"][0]
-    texts, states = ["the cat", "abc a", "abc", "abc"], [state, state[:-4], b"a b", b""]
+    states = ask(signatures["stream"], text=TEXTS, state=[b""] * len(TEXTS))["state"]
+    text, state = next(pair for pair in zip(TEXTS, states, strict=True) if pair[1])
+    texts, states = [text, text, "abc", "abc"], [state, state[:-4], b"a b", b""]
     outputs = ask(signatures["stream"], text=texts, state=states)
     expected = b"expected the `state` of an answer to the same text, or an empty one. Received: "
     assert [error.startswith(expected) for error in outputs["error"]] == [False, True, True, False]
