@@ -264,7 +264,7 @@ def test_a_step_accepts_several_hypotheses_per_source(variant, signatures):
             signatures["step"], token=token[:2][[place] * 2], length=length, **memory, **encoded
         )
         for name, array in alone.items():
-            np.testing.assert_allclose(both[name][place::2], array, atol=1e-5)
+            np.testing.assert_allclose(both[name][place::2], array, rtol=1e-5, atol=1e-5)
 
 
 BEAM = {"beam_width": [1], "length_penalty": [0.0], "nbest": [1]}
