@@ -48,7 +48,7 @@ _HIDDEN = {
 
 
 def import_lean() -> None:
-    """Let later imports of Keras and TensorFlow in this process skip what is not used.
+    """Let later imports of Keras and TensorFlow in this process skip unused modules.
 
     `keras.visualization` and `keras.saving.KerasFileEditor` then report that matplotlib and IPython
     are missing. Both can be imported as usual.
@@ -128,7 +128,7 @@ def _load_parents(fullname: str) -> None:
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Do not search the objects of an import for garbage: 400,000 of them stay to the end."""
+    """Switch garbage collection off, because 400,000 objects of an import are never garbage."""
     is_enabled = gc.isenabled()
     gc.disable()
     try:

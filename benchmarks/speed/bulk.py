@@ -2,12 +2,11 @@
 
 python benchmarks/speed/bulk.py --lines 1000000 --output benchmarks/results/bulk.json
 
-Every process has one core. In each round, `translate` and `bulk` with one worker translate the same
-lines on one core, and `bulk` with two workers on two cores. Times are those of the whole commands,
-with their start: for `bulk`, the import of Beam. Processor time tells more on a busy machine: with
-equal work, two workers take as much of it as one. The lines are dates, because the default model
-reads dates; with `--input FILE`, they are the first lines of a file. The script checks that all
-outputs are equal.
+In each round, three commands translate the same lines: `translate` on one core, `bulk` with one
+worker on one core, and `bulk` with two workers on two cores. The script checks that all outputs are
+equal. Times include the start of a command, such as the import of Beam. On a busy machine, compare
+processor times: two workers should take as much as one. The lines are dates, because the default
+model reads dates. With `--input FILE`, they are the first lines of a file.
 """
 
 from __future__ import annotations

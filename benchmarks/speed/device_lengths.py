@@ -8,9 +8,9 @@ The first command writes an untrained model of 1.2 million parameters with the i
 `max_source_length`. Run it with an older version too, to compare with its files. The second
 command translates texts of several lengths with each file, and writes a table.
 
-Each measurement has a process of its own, because the table shows the peak of resident memory. The
-time is the CPU time of one translation after the first: the median of a process, and then of the
-rounds. An untrained model does not end its outputs, so each has the largest length of 64 tokens.
+Each measurement runs in a separate process, because the table shows the peak of resident memory.
+Times are CPU times of one translation, without the first: the median in a process, and then the
+median of the rounds. An untrained model does not end its outputs, so each has 64 tokens, the most.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def measure(file: str, length: int, beam: bool) -> dict[str, float] | None:
 
 
 def measured(file: str, length: int, beam: bool) -> dict[str, float] | None:
-    """Return the result of `measure` in a process of its own."""
+    """Run `measure` in a separate process, and return its result."""
     words = [sys.executable, __file__, "--measure", file, str(length), str(int(beam))]
     done = subprocess.run(words, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     return json.loads(done.stdout)

@@ -43,7 +43,7 @@ class Chunk:
         path: the file's path.
         first: the number of its first line, from 1.
         output: the number of the output file that gets its translations.
-        lines: the lines. A chunk without lines only makes sure that the output file is written.
+        lines: the lines. A chunk without lines only ensures that the output file is written.
     """
 
     file: int
@@ -58,7 +58,7 @@ class Chunk:
 
 
 def open_inputs(pattern: str) -> list[InputFile]:
-    """Return the files that match a pattern, sorted by their paths, after a look at their start.
+    """Return the files that match a pattern, sorted by path, and check that each begins with text.
 
     Args:
         pattern: a path, URL or pattern with the wildcards `*`, `**` and `?`.
@@ -91,9 +91,9 @@ def _check_start(path: str) -> None:
 class ReadChunks(beam.DoFn):
     """Reads files, and yields their lines in chunks.
 
-    A chunk belongs to the shard that its position in the input determines: the first shard has the
-    lines of the first bytes, and so on. So the lines of all shards, one after the other, are in the
-    order of the input. The position in a compressed file is that of its compressed bytes.
+    The position of a chunk in the input determines its shard: the first shard has the lines of the
+    first bytes, and so on. So the shards, one after the other, are in the order of the input. In a
+    compressed file, positions count compressed bytes.
 
     Args:
         size: number of lines in a chunk; the last one of a file may have fewer.
@@ -105,7 +105,7 @@ class ReadChunks(beam.DoFn):
         self.size, self.shards = size, shards
 
     def process(self, element: InputFile | Chunk) -> Iterator[Chunk]:
-        """Yield the chunks of a file; a chunk is yielded as it is."""
+        """Yield the chunks of a file. If the element is a chunk, yield it unchanged."""
         if isinstance(element, Chunk):
             yield element
             return

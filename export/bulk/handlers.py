@@ -34,7 +34,7 @@ class Loaded:
 
     Attributes:
         translate: translates texts.
-        sort: whether to sort them by length before, because `translate` does not.
+        sort: whether to sort texts by length first, because `translate` does not.
     """
 
     translate: Translate
@@ -83,7 +83,7 @@ def sorts_nothing(path: Path) -> bool:
 
 
 class _TextHandler(ModelHandler[Any, Any, Loaded]):
-    """What the handlers share."""
+    """The methods that both handlers share."""
 
     def set_environment_vars(self) -> None:
         """Set the variables that TensorFlow reads when it is imported, unless they are set."""
@@ -98,10 +98,11 @@ class _TextHandler(ModelHandler[Any, Any, Loaded]):
 class TranslationHandler(_TextHandler):
     """A handler that translates texts with a model, for `RunInference` in your own pipeline.
 
-    Every process loads the model once, even if several threads use it. Texts of a bundle are
-    collected and sorted by length, so that those searched together have similar lengths. The result
-    for a text that cannot be translated, such as one that is too long, is a `TextError`; the other
-    texts are not affected. For elements with keys, wrap the handler in Beam's `KeyedModelHandler`.
+    Every process loads the model once, even if several threads use it. The handler collects the
+    texts of a bundle and sorts them by length, so that texts of similar length are searched
+    together. If a text cannot be translated, for example because it is too long, its result is a
+    `TextError`. The other texts are not affected. For elements with keys, wrap the handler in
+    Beam's `KeyedModelHandler`.
 
     Args:
         model: a TFLite file, the version folder of a SavedModel, a model's folder or a checkpoint.

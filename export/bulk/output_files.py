@@ -28,7 +28,7 @@ class OutputFiles:
 
     Attributes:
         prefix: the path or URL with which they all begin.
-        shards: number of shards. The file of this number is that of the dead letters.
+        shards: number of shards. It is also the number of the dead-letter file.
         suffix: the end of their names, such as ".tsv".
 
     Example:
@@ -76,7 +76,7 @@ class OutputFiles:
 class WriteFile(beam.DoFn):
     """Writes each file of the output into the folder of the unfinished files.
 
-    A bundle that a runner repeats writes the same bytes again, so nothing is doubled.
+    If a runner repeats a bundle, it writes the same bytes again, so no line appears twice.
     """
 
     def __init__(self, files: OutputFiles) -> None:
@@ -84,11 +84,11 @@ class WriteFile(beam.DoFn):
         self.files = files
 
     def process(self, element: tuple[int, Iterable[Part]]) -> Iterator[tuple[None, int]]:
-        """Write a file, its parts in the order of the input, and yield its number."""
+        """Write a file with its parts in the order of the input, and yield the file's number."""
         number, parts = element
         content = "".join(part for _, _, part in sorted(parts)).encode("utf-8", "surrogatepass")
         if self.files.suffix.endswith(".gz"):
-            content = gzip.compress(content, mtime=0)  # equal texts are equal bytes
+            content = gzip.compress(content, mtime=0)  # equal texts give equal bytes
         write_file(self.files.partial(number), content)
         yield None, number
 

@@ -68,7 +68,7 @@ class FormatChunk(beam.DoFn):
 
     Args:
         form: the format of the lines.
-        shards: number of shards; the dead letters have this number as their file's.
+        shards: number of shards; it is also the number of the dead-letter file.
         progress: a file to which every finished chunk adds its number of lines; "" for none.
     """
 
@@ -121,7 +121,7 @@ def _reason(answer: Answer, path: str, number: int) -> str:
 
 
 def _append(path: str, text: str) -> None:
-    """Append to a file that several processes write; a worker of another machine has no such."""
+    """Append to a file that several processes write. Do nothing where there is no such file."""
     with suppress(OSError):
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
         os.write(descriptor, text.encode())

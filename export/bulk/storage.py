@@ -1,4 +1,4 @@
-"""Files of this machine and of the stores that Beam can read, under the same functions.
+"""The same functions for files of this machine and of the stores that Beam can read.
 
 A path that contains `://` belongs to a store. For local files, patterns and errors are those of the
 other commands, and a file is on the disk before it gets its name.
@@ -22,7 +22,7 @@ from keras_attention.files.text_files import not_readable, not_writable, write_a
 
 
 def is_local(path: str) -> bool:
-    """Return whether a path is one of this machine."""
+    """Return whether a path is on this machine."""
     return "://" not in path
 
 
@@ -70,7 +70,7 @@ def open_file(path: str) -> Iterator[Any]:
 
 
 def write_file(path: str, content: bytes) -> None:
-    """Write a file, which appears as a whole; in a store, every file does."""
+    """Write a file, which appears only when it is complete, as files in a store always do."""
     if is_local(path):
         with write_atomically(path) as temporary_path:
             temporary_path.write_bytes(content)
@@ -81,7 +81,7 @@ def write_file(path: str, content: bytes) -> None:
 
 
 def move_files(moves: Mapping[str, str]) -> None:
-    """Move files; one that is no longer there was moved by an earlier attempt."""
+    """Move files. Skip missing ones, which an earlier attempt has moved."""
     with _errors_of_writing(next(iter(moves.values()))):
         left = {old: new for old, new in moves.items() if FileSystems.exists(old)}
         if left:

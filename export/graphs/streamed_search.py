@@ -20,7 +20,7 @@ from .unknown_tokens import unknown_places
 
 
 class Progress(NamedTuple):
-    """What a search knows after some tokens of `B` outputs, besides its sources.
+    """The state of a search after some tokens of `B` outputs, without the sources.
 
     Attributes:
         tokens: the ids so far `[B, T]`, padded with 0.
@@ -42,7 +42,7 @@ class Part(NamedTuple):
     """One part of `B` outputs: up to `k` more tokens.
 
     Attributes:
-        progress: what the next part starts with.
+        progress: the progress with which the next part starts.
         ended: whether each output is complete `[B]`.
         begins: number of tokens of each output before this part `[B]`.
         scores: the sum of the log-probabilities up to each token `[B, k]`.
@@ -212,7 +212,7 @@ def _advance_some(
 
     new, (new_tokens, alignments) = advance(t, live, (tokens, alignments), memory)
     live = map_tensors(choose, new, live)
-    # What is written in other rows is never read, except tokens.
+    # Nothing reads the values of other rows, except tokens.
     tokens = tf.where(active, new_tokens, tokens)
     return live, (tokens, alignments, write_step(scores, t, live.scores))
 

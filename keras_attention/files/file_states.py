@@ -1,4 +1,4 @@
-"""States of files, which tell whether a file was written again without reading it, and digests."""
+"""States of files, which show without reading a file whether it has changed, and digests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Translation of lines of which some cannot be used."""
+"""Translate lines, some of which cannot be used."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def answer_each(
     Args:
         translate: yields the result for each text in order, or raises a `TextError` at the first
             text that it cannot use.
-        lines: texts, and errors about lines that are no text, which are yielded again.
+        lines: texts, or errors about lines that are not text. Errors are yielded unchanged.
 
     Example:
         >>> def lengths(texts):

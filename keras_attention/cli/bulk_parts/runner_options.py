@@ -71,10 +71,11 @@ def _check_known(options: PipelineOptions) -> None:
 
 
 def _prepare_direct(options: PipelineOptions) -> None:
-    """Let the runner of this machine use as many processes as there are workers; 0 is one a core.
+    """Let the DirectRunner use one process per worker; 0 workers means one per core.
 
     Beam's DirectRunner first tries to download another runner, Prism, which ignores the number of
-    workers. It does not for a pipeline that allows unsafe triggers; this one has no triggers.
+    workers. It does not do so if a pipeline allows unsafe triggers. Our pipeline has no triggers,
+    so this option has no other effect.
     """
     options.view_as(TypeOptions).allow_unsafe_triggers = True
     direct = options.view_as(DirectOptions)
