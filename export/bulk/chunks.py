@@ -69,10 +69,10 @@ def open_inputs(pattern: str) -> list[InputFile]:
     sizes = find_files(pattern)
     total, begin = sum(sizes.values()), 0
     files = []
-    if odd := [path for path in sizes if {"\t", "\n", "\r"} & {*path}]:
+    if odd := [path for path in sizes if not _fits_column(path)]:
         raise InputError(
-            "--input: expected names of files without tabs and line ends, because they are a "
-            f"column of the output. Received: {odd[0]!r}."
+            "--input: expected names of files in UTF-8 without tabs and line ends, because they "
+            f"are a column of the output. Received: {odd[0]!r}."
         )
     for number, (path, size) in enumerate(sizes.items()):
         if number == 0 or is_local(path):  # in a store, opening a thousand files takes minutes
@@ -80,6 +80,11 @@ def open_inputs(pattern: str) -> list[InputFile]:
         files.append(InputFile(number, path, begin, total))
         begin += size
     return files
+
+
+def _fits_column(path: str) -> bool:
+    """Return whether a path can be written into a column; other bytes than UTF-8 are surrogates."""
+    return not {"\t", "\n", "\r"} & {*path} and not any("\ud800" <= c <= "\udfff" for c in path)
 
 
 def _check_start(path: str) -> None:

@@ -86,7 +86,7 @@ class WriteFile(beam.DoFn):
     def process(self, element: tuple[int, Iterable[Part]]) -> Iterator[tuple[None, int]]:
         """Write a file with its parts in the order of the input, and yield the file's number."""
         number, parts = element
-        content = "".join(part for _, _, part in sorted(parts)).encode("utf-8", "surrogatepass")
+        content = "".join(part for _, _, part in sorted(parts)).encode()
         if self.files.suffix.endswith(".gz"):
             content = gzip.compress(content, mtime=0)  # equal texts give equal bytes
         write_file(self.files.partial(number), content)
@@ -118,15 +118,25 @@ def prepare_output(files: OutputFiles, *, overwrite: bool) -> None:
         overwrite: whether to delete an earlier output.
 
     Raises:
-        InputError: if there is an earlier output that must not be deleted, or the folder cannot be
-            written.
+        InputError: if the prefix has no name, there is an earlier output that must not be deleted,
+            or the folder cannot be written.
     """
+    if not files.prefix.rpartition("/")[2]:
+        raise InputError(
+            "--output: expected the beginning of the names of files, such as out. "
+            f"Received: {files.prefix!r}."
+        )
     earlier = files.earlier()
     if earlier and not overwrite:
         raise InputError(
             f"{earlier[0]}: expected no earlier output with this prefix; give another --output, or "
             "delete it with --overwrite."
         )
-    delete_files(earlier)
-    delete_folder(files.partial_folder)
+    delete_output(files)
     make_parent(files.partial_folder)
+
+
+def delete_output(files: OutputFiles) -> None:
+    """Delete the output with this prefix, in any format, and what is not complete yet."""
+    delete_files(files.earlier())
+    delete_folder(files.partial_folder)

@@ -17,6 +17,7 @@ from typing import Any
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from keras_attention.errors import InputError
 from keras_attention.files.patterns import matching_files
 from keras_attention.files.text_files import not_readable, not_writable, write_atomically
 
@@ -81,9 +82,19 @@ def write_file(path: str, content: bytes) -> None:
 
 
 def move_files(moves: Mapping[str, str]) -> None:
-    """Move files. Skip missing ones, which an earlier attempt has moved."""
+    """Move files. Skip missing ones that an earlier attempt has moved.
+
+    Raises:
+        InputError: if a file is in neither place, or cannot be moved.
+    """
     with _errors_of_writing(next(iter(moves.values()))):
         left = {old: new for old, new in moves.items() if FileSystems.exists(old)}
+        for old, new in moves.items():
+            if old not in left and not FileSystems.exists(new):
+                raise InputError(
+                    f"{old}: expected the file that a worker wrote. Received: no file; workers on "
+                    "several machines need a folder that they share."
+                )
         if left:
             FileSystems.rename([*left], [*left.values()])
 

@@ -10,7 +10,6 @@ from typing import Any
 from keras_attention.cli.lines import checked_text
 from keras_attention.errors import InputError, TextError
 from keras_attention.files.text_files import read_lines
-from keras_attention.translation.outputs.term_rule import repeated_term
 
 
 class AllowedTexts(tuple[str, ...]):
@@ -61,6 +60,8 @@ def read_limit(
 
 def read_glossary(path: Path) -> Glossary:
     """Return the terms in a file: source term, tab, target term, and further forms after tabs."""
+    from keras_attention.translation.outputs.term_rule import repeated_term  # imports Keras
+
     glossary = Glossary()
     glossary.path, glossary.lines = path, []
     for number, line in enumerate(read_lines(path), 1):

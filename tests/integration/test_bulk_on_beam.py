@@ -105,6 +105,10 @@ def test_repeated_bundles_and_more_shards_than_lines_double_nothing(run, inputs,
     assert len(shards_of(tmp_path / "out")) == 5
     outcome = run(*arguments)
     assert outcome.code == 2 and "expected no earlier output with this prefix" in outcome.err
+    # Options that are not complete delete nothing.
+    outcome = run(*arguments, "--overwrite", "--", "--runner", "DataflowRunner")
+    assert outcome.code == 2 and outcome.err.startswith("error: RUNNER OPTIONS: Pipeline has val")
+    assert outcome.err.count("\n") == 1 and len(shards_of(tmp_path / "out")) == 5
     assert run(*arguments[:-1], 2, "--overwrite").code == 0
     assert len(shards_of(tmp_path / "out")) == 2
 
@@ -197,7 +201,6 @@ def test_the_handler_translates_in_a_pipeline_of_ones_own():
             ["--", "--runner", "Nope"],
             "--runner: expected a runner of Apache Beam that is",
         ),
-        (["--", "--runner", "DataflowRunner"], "RUNNER OPTIONS: Pipeline has validations errors"),
     ],
 )
 def test_a_problem_is_one_sentence(options, problem, run, inputs, tmp_path):

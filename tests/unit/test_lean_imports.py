@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+DEVICE = Path(__file__).parents[2] / "saved_models" / "pretrained" / "dates.tflite"
 PROGRAM = """
 import json, os, sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -39,3 +41,19 @@ def test_what_is_skipped_is_imported_when_it_is_used():
         *("ResidualWrapper", "Dense", "Session", "Variable", "TFLiteConverterV2", "a", False),
         "<lambda>",
     ]
+
+
+WITHOUT_KERAS = """
+import sys
+from keras_attention.cli import main
+try:
+    main()
+except SystemExit as end:
+    print(end.code, [name for name in ("keras", "tensorflow") if name in sys.modules])
+"""
+
+
+def test_a_tflite_file_translates_without_keras():
+    command = [sys.executable, "-c", WITHOUT_KERAS, "translate", DEVICE]
+    done = subprocess.run(command, capture_output=True, check=True, input=b"9/27/94")
+    assert done.stdout.split(b"\n")[:2] == [b"1994-09-27", b"0 []"]

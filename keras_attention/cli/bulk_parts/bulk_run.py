@@ -23,11 +23,12 @@ from keras_attention.cli.native_messages import native_output_hidden
 from keras_attention.cli.progress import show_progress, shows_progress
 from keras_attention.cli.stopping import advise_on_stop
 from keras_attention.errors import InputError
+from keras_attention.export.bulk.beam_package import logs_hidden
 from keras_attention.export.bulk.chunks import InputFile
-from keras_attention.export.bulk.output_files import OutputFiles
+from keras_attention.export.bulk.output_files import OutputFiles, delete_output, prepare_output
 from keras_attention.export.bulk.pipeline import BulkTranslation
 from keras_attention.export.bulk.records import COUNTERS, NAMESPACE, RecordFormat
-from keras_attention.export.bulk.storage import delete_folder, is_local
+from keras_attention.export.bulk.storage import is_local
 from keras_attention.files.text_files import read_lines_or_errors
 
 _CLOSED = "Channel closed prematurely."
@@ -43,6 +44,8 @@ def run_bulk(
     outputs: OutputFiles,
     form: RecordFormat,
     options: PipelineOptions,
+    *,
+    overwrite: bool,
 ) -> None:
     """Translate files, and print the counters.
 
@@ -52,13 +55,16 @@ def run_bulk(
         outputs: the files to write.
         form: the format of the output.
         options: the runner and its options.
+        overwrite: whether to delete an earlier output.
 
     Raises:
-        InputError: if the pipeline fails; it has written no output then.
+        InputError: if the options are not complete, there is an earlier output, or the pipeline
+            fails; it has written no output then.
     """
     begun = time.monotonic()
+    pipeline = _make_pipeline(options)
+    prepare_output(outputs, overwrite=overwrite)  # last, because it may delete
     with _progress(inputs) as progress:
-        pipeline = _make_pipeline(options)
         size = model.lines_at_once()
         _ = pipeline | BulkTranslation(
             inputs, model, outputs, size=size, form=form, progress=progress
@@ -70,7 +76,8 @@ def run_bulk(
 
 def _make_pipeline(options: PipelineOptions) -> beam.Pipeline:
     try:
-        return beam.Pipeline(options=options)
+        with logs_hidden():
+            return beam.Pipeline(options=options)
     except ValueError as error:  # the runner requires other options
         raise InputError(f"RUNNER OPTIONS: {' '.join(str(error).split())}") from error
 
@@ -83,11 +90,12 @@ def _run(pipeline: beam.Pipeline, runner: str, outputs: OutputFiles) -> Mapping[
             result = pipeline.run()
             state = result.wait_until_finish()
     except Exception as error:  # a runner may raise anything
-        delete_folder(outputs.partial_folder)
+        delete_output(outputs)
         raise InputError(
             f"{runner}: the pipeline failed and wrote no output. Received: {_last_line(error)}"
         ) from error
     if state != PipelineState.DONE:
+        delete_output(outputs)
         raise InputError(
             f"{runner}: the pipeline did not end well and wrote no output. Received: the state "
             f"{state}."

@@ -143,7 +143,7 @@ def bulk(
     from keras_attention.cli.bulk_parts.runner_options import read_runner_options
     from keras_attention.cli.command_parts.minimum_confidence import stored_confidence
     from keras_attention.export.bulk.chunks import open_inputs
-    from keras_attention.export.bulk.output_files import OutputFiles, prepare_output
+    from keras_attention.export.bulk.output_files import OutputFiles
     from keras_attention.export.bulk.records import RecordFormat
 
     if prefix:
@@ -165,7 +165,6 @@ def bulk(
     try:
         loader()  # checks the model and the options
         record = RecordFormat(form is Format.JSONL, stored_confidence(model, others=bool(others)))
-        prepare_output(outputs, overwrite=overwrite)
-        run_bulk(loader, inputs, outputs, record, options)
+        run_bulk(loader, inputs, outputs, record, options, overwrite=overwrite)
     finally:
         forget_models()

@@ -102,14 +102,34 @@ def test_an_earlier_output_is_kept_or_deleted(store, tmp_path):
         ("nowhere://a/*", "nowhere"),
         ("{folder}", "Is a directory"),
         ("{folder}/*.zip", "a ZIP archive"),
-        ("{folder}/tab*", "names of files without tabs"),
+        ("{folder}/tab*", "names of files in UTF-8 without tabs"),
+        ("{folder}/odd*", "names of files in UTF-8 without tabs"),
     ],
 )
 def test_inputs_that_cannot_be_read_are_refused(pattern, problem, tmp_path):
     (tmp_path / "a.zip").write_bytes(b"PK\x03\x04")
     (tmp_path / "tab\t.txt").touch()
+    (tmp_path / os.fsdecode(b"odd\xff.txt")).touch()
     with pytest.raises(InputError, match=problem):
         open_inputs(pattern.format(folder=tmp_path))
+
+
+@pytest.mark.parametrize("prefix", ["", "out/"])
+def test_a_prefix_without_a_name_is_refused(prefix, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="--output: expected the beginning of the names of files"):
+        prepare_output(OutputFiles(prefix, 1, ".tsv"), overwrite=True)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("store", ["", f"{SCHEME}:/"])
+def test_a_file_that_is_on_another_machine_is_reported(store, tmp_path):
+    files = OutputFiles(f"{store}{tmp_path}/x", 1, ".tsv")
+    prepare_output(files, overwrite=False)
+    assert [*WriteFile(files).process((0, [(0, 1, "a\n")]))]
+    with pytest.raises(InputError, match="x.partial/dead-letters.tsv: expected the file that a"):
+        Finish(files).process((None, [0, 1]))
+    assert not (tmp_path / "x-00000-of-00001.tsv").exists()
 
 
 def test_a_missing_file_of_the_output_is_reported(tmp_path):
