@@ -19,6 +19,7 @@ from keras_attention.decoding.constraints import check_forced
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.search import search
 from keras_attention.errors import InputError, OptionError
+from keras_attention.special_tokens import PAD_ID
 from keras_attention.text.batched_texts import EncodedText, map_texts
 from keras_attention.text.padded_batches import BATCH_NUMBERS
 from keras_attention.text.text_limit import TextLimit
@@ -84,8 +85,9 @@ class ExportedSteps:
         arrays = {name: keras.ops.convert_to_numpy(value) for name, value in state.items()}
         token = keras.ops.convert_to_numpy(tokens)
         found = self._step(token, memory.source, {**memory.named, **arrays})
-        logits, weights = (_tensor(found[name]) for name in ("log_probabilities", "alignment"))
-        return logits, {name: _tensor(found[name]) for name in state}, weights
+        logits = _with_padding(found["log_probabilities"])
+        new = {name: _tensor(found[name]) for name in state}
+        return _tensor(logits), new, _tensor(found["alignment"])
 
 
 def check_terms(terms: Any, codec: TextCodec, options: SearchOptions, *, limited: bool) -> TermRule:
@@ -163,6 +165,19 @@ def translate_forced(
         tokens=BATCH_NUMBERS // (options.beam_width * options.max_length),
         grouping=rule.grouping(options),
     )
+
+
+def _with_padding(log_probabilities: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return logits whose log-softmax equals log-probabilities `[N, V]`.
+
+    An export gives no probability to the tokens that are never generated. Without their share, the
+    search would normalize the other probabilities again, and its scores would be too high. So
+    padding, which is one of these tokens, gets the share.
+    """
+    logits = np.array(log_probabilities, "float32")
+    share = 1 - np.exp(logits.astype("float64")).sum(axis=-1)
+    logits[:, PAD_ID] = np.log(np.maximum(share, np.finfo("float32").tiny))
+    return logits
 
 
 def _tensor(array: npt.NDArray[Any]) -> Any:
