@@ -56,6 +56,9 @@ class DeviceTranslator:
         automaton: the automaton of the allowed outputs; None if all are allowed.
         batch_size: number of texts that are searched together; 1 unless the file was exported with
             more.
+        least_tokens: number of tokens to which a source is padded; 1 except for files of version
+            0.1.
+        text_limit: the largest length of a text, from `max_tokens`.
 
     Raises:
         InputError: if the file is damaged, of a newer format, or not exported by keras-attention;
@@ -83,9 +86,9 @@ class DeviceTranslator:
         self._arguments = content, name, threads, max_tokens
         file = read_device_file(content, name)
         self.codec, self.manifest, self.automaton = file.codec, file.manifest, file.automaton
-        self.batch_size, self._least_tokens = file.batch_size, file.least_tokens
+        self.batch_size, self.least_tokens = file.batch_size, file.least_tokens
         self.confidence = Confidence.from_manifest(file.manifest, name)
-        self._limit = file.text_limit(name, max_tokens)
+        self.text_limit = file.text_limit(name, max_tokens)
         signatures = (*SIGNATURES, *(BATCHED.values() if self.batch_size > 1 else ()))
         self._interpreter = make_interpreter(content, name, threads, signatures)
         self._runners: dict[str, tuple[Any, list[str]]] = {}
@@ -169,7 +172,7 @@ class DeviceTranslator:
                 partial(self._translate_batch, beam=beam),
                 texts,
                 self.codec.source,
-                self._limit,
+                self.text_limit,
                 batch_size=self.batch_size,
             )
             return
@@ -228,12 +231,12 @@ class DeviceTranslator:
 
     def fits(self, text: str) -> bool:
         """Return whether `text` has at most `max_tokens` tokens."""
-        return self._limit.fits(text, self.codec.source)
+        return self.text_limit.fits(text, self.codec.source)
 
     def _source(self, text: str) -> Any:
         """Return the ids of a text `[1, S]`, padded only if the file requires a fixed length."""
-        ids = self._limit.encode(text, self.codec.source)
-        source = np.full((1, max(len(ids), self._least_tokens)), PAD_ID, "int32")
+        ids = self.text_limit.encode(text, self.codec.source)
+        source = np.full((1, max(len(ids), self.least_tokens)), PAD_ID, "int32")
         source[0, : len(ids)] = ids
         return source
 

@@ -85,9 +85,9 @@ class ExportedSteps:
         arrays = {name: keras.ops.convert_to_numpy(value) for name, value in state.items()}
         token = keras.ops.convert_to_numpy(tokens)
         found = self._step(token, memory.source, {**memory.named, **arrays})
-        logits = _complete(found["log_probabilities"])
-        states = {name: _tensor(found[name]) for name in state}
-        return _tensor(logits), states, _tensor(found["alignment"])
+        logits = _with_padding(found["log_probabilities"])
+        new = {name: _tensor(found[name]) for name in state}
+        return _tensor(logits), new, _tensor(found["alignment"])
 
 
 def check_terms(terms: Any, codec: TextCodec, options: SearchOptions, *, limited: bool) -> TermRule:
@@ -167,15 +167,16 @@ def translate_forced(
     )
 
 
-def _complete(log_probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return logits whose softmax gives the log-probabilities that an export returns.
+def _with_padding(log_probabilities: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return logits whose log-softmax equals log-probabilities `[N, V]`.
 
-    An export leaves out the probabilities of the padding and start tokens, and `search` normalises
-    logits. So the padding token, which is never generated, gets the probability that is missing.
+    An export gives no probability to the tokens that are never generated. Without their share, the
+    search would normalize the other probabilities again, and its scores would be too high. So
+    padding, which is one of these tokens, gets the share.
     """
-    missing = 1.0 - np.exp(log_probabilities.astype("float64")).sum(axis=-1)
-    logits = log_probabilities.copy()
-    logits[:, PAD_ID] = np.log(np.maximum(missing, np.finfo("float32").tiny))
+    logits = np.array(log_probabilities, "float32")
+    share = 1 - np.exp(logits.astype("float64")).sum(axis=-1)
+    logits[:, PAD_ID] = np.log(np.maximum(share, np.finfo("float32").tiny))
     return logits
 
 

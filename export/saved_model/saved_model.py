@@ -84,6 +84,9 @@ def export_saved_model(
       outputs for `N` hypotheses, `[B, N, ...]`, where `N` is the largest `nbest`. A missing
       hypothesis has a score of -1e9. A width of 0 and a negative penalty select the model's own
       values; the other settings are always the model's own.
+    - `stream`: from `text` and `state` `[B]`, "" at first, to up to 4 more tokens of the greedy
+      output: `tokens`, `text` so far and `score` so far `[B, 4]`, `alignment` `[B, 4, S]` and
+      `source_tokens`; and the next `state` `[B]`, "" after the end.
     - `score`: from `source` and `target` `[B]` to `score` `[B]`, and `tokens` and
       `log_probabilities` `[B, T]`.
     - `tokenize`: from `text` `[B]` to `ids` and `tokens` `[B, S]` and `length` `[B]`, with the
@@ -97,8 +100,8 @@ def export_saved_model(
     is "" for a valid text. If a text is too long or has options out of range, `error` contains a
     message and the text has no result; the other texts of the request are not affected.
 
-    If the translator has an `output_rule`, `serving_default` and `beam` always obey it; an empty
-    text still has an empty output.
+    If the translator has an `output_rule`, `serving_default`, `beam` and `stream` always obey
+    it; an empty text still has an empty output.
 
     Args:
         translator: a trained translator.

@@ -14,7 +14,6 @@ import numpy as np
 
 from keras_attention.errors import check_texts
 from keras_attention.text.source_features import add_features
-from keras_attention.text.text_limit import TextLimit
 from keras_attention.translation.result import Translation
 
 from ..device.device_translator import DeviceTranslator
@@ -61,10 +60,10 @@ def translate_with_terms(
         add_features(check_texts(texts), features or {}),
         rule,
         options,
-        limit=TextLimit(codec.settings.max_source_length),
+        limit=device.text_limit,
         batch_size=1,
         nbest=nbest,
-        source_steps=codec.settings.max_source_length,
+        source_steps=device.least_tokens,
     )
 
 

@@ -337,7 +337,7 @@ class Translator:
             return None
         entries = term_entries(terms)
         if rule is not None:
-            limits = "must be None with {allowed}, {pattern} and `limit_outputs`"
+            limits = "must be None with {allowed}, {pattern} or a limit that the model stores"
             raise OptionError("terms", limits, terms=f"{len(entries)} terms")
         check_forced(options)
         return self._make_terms(entries)

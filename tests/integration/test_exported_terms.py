@@ -48,6 +48,15 @@ def test_a_tflite_file_forces_the_terms_of_the_model(variant, tflite_file, terms
     assert_equal(found, variant(texts, terms=terms, beam_width=3))
 
 
+def test_a_tflite_file_forces_terms_into_the_output_of_a_long_text(variant, tflite_file, terms):
+    long = TEXTS[0] + " abc" * 10  # more tokens than `max_source_length`
+    found = translate_with_terms(DeviceTranslator.load(tflite_file), [long], terms, beam_width=3)
+    assert [each.text for each in found] == [variant(long, terms=terms, beam_width=3).text]
+    device = DeviceTranslator.load(tflite_file, max_tokens=5)
+    with pytest.raises(TextError, match="^text 1: expected at most 5 tokens"):
+        list(translate_with_terms(device, [long], terms, beam_width=3))
+
+
 def test_terms_that_cannot_be_used_are_refused(variant, served, tflite_file, terms, monkeypatch):
     device = DeviceTranslator.load(tflite_file)
 

@@ -177,7 +177,7 @@ class TestStoredLimit:
         assert found == (
             0,
             "ab\n",
-            f"note: {copy}: the outputs are limited to a list of 1 texts.\n",
+            f"note: {copy}: the outputs are limited to a list of 1 text.\n",
         )
         found = run("evaluate", copy, *data, "--save-limit")
         assert f"Removed {copy / LIMIT_FILE}; export the model again" in found.out

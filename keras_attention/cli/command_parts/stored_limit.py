@@ -29,7 +29,8 @@ def note_limits(models: Sequence[Path], search: Mapping[str, Any]) -> None:
         return
     for model in models:
         for name, value in stored_limit(model).items():
-            shown = f"the pattern {value!r}" if name == "pattern" else f"a list of {value} texts"
+            shown = f"a list of {value} {'text' if value == 1 else 'texts'}"
+            shown = f"the pattern {value!r}" if name == "pattern" else shown
             print(f"note: {model}: the outputs are limited to {shown}.", file=sys.stderr)
 
 

@@ -18,7 +18,7 @@ from keras_attention.cli.runtimes import (
 from keras_attention.cli.translate_parts.translation_columns import Columns, link_finder
 from keras_attention.files.artefacts import checksum_of
 from keras_attention.translation.file_names import CONFIDENCE_FILE, LIMIT_FILE, SHORT_LIST_FILE
-from keras_attention.translation.folders.ensemble_folder import member_folders
+from keras_attention.translation.folders.ensemble_folder import is_ensemble, member_folders
 from keras_attention.translation.folders.model_paths import check_model_path, find_parts
 
 
@@ -149,6 +149,8 @@ def _files_of(path: Path, *, confidence: bool) -> Iterator[Path]:
             LIMIT_FILE,
             *([CONFIDENCE_FILE] if confidence else []),
         )
+        if is_ensemble(path) and (path / LIMIT_FILE).exists():
+            yield path / LIMIT_FILE
         for member in member_folders(path):
             folder, file = find_parts(member)
             yield file

@@ -14,6 +14,7 @@ from keras_attention.cli.translate_parts.job import TranslationJob
 from keras_attention.cli.translate_parts.translated_lines import answer_here
 from keras_attention.cli.translate_parts.translation_columns import Columns
 from keras_attention.errors import InputError
+from keras_attention.translation.folders.ensemble_folder import write_members
 from keras_attention.translation.result import Hypothesis, Translation
 
 MADE_BY = {"model": "digest", "options": {"beam_width": 4, "as_json": False}}
@@ -141,6 +142,16 @@ def test_the_fingerprint_depends_on_the_files_of_the_model_only(tmp_path):
     before = marked.fingerprint()
     (tmp_path / "confidence.json").write_text("changed")
     assert marked.fingerprint() != before
+
+
+def test_the_fingerprint_of_an_ensemble_depends_on_its_own_limit(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "model.keras").write_text("a")
+    write_members(tmp_path, {"a": None})
+    job = TranslationJob(tmp_path)
+    before = job.fingerprint()
+    (tmp_path / "outputs.json").write_text("{}")
+    assert job.fingerprint() != before
 
 
 @pytest.mark.parametrize("resume", [False, True])
