@@ -30,6 +30,7 @@ from .compact import compact
 from .declared_length import declare_length
 from .device_graphs import beam_width_of, trace_graphs
 from .flat_file import pack_flat_file, read_flat_file
+from .own_subgraphs import separate_signatures
 from .precision import FLOAT16, FLOAT32, INT8, INT8_WEIGHTS, lower
 
 RULES: dict[str, Mapping[str, str]] = {
@@ -198,6 +199,7 @@ def lowered(
     model = read_flat_file(file_bytes)
     lower(model, choose)
     compact(model)
+    separate_signatures(model)
     return pack_flat_file(model)
 
 

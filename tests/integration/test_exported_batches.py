@@ -66,13 +66,13 @@ def one_at_a_time(path):
 
 def searched_together(device, monkeypatch):
     """Return a list to which every search of `device` appends its signature."""
-    run, signatures = device._run, []
+    run, signatures = device.run, []
 
     def record(signature, **inputs):
         signatures.append(signature)
         return run(signature, **inputs)
 
-    monkeypatch.setattr(device, "_run", record)
+    monkeypatch.setattr(device, "run", record)
     return signatures
 
 

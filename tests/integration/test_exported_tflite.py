@@ -1,5 +1,6 @@
 import json
 import pickle
+import random
 import subprocess
 import sys
 import zipfile
@@ -91,6 +92,22 @@ def test_eight_threads_get_the_same_results_as_one(tflite_file):
     expected = list(map(answer, texts))
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(answer, texts * 4)) == expected * 4
+
+
+@one_variant
+def test_signatures_run_in_turns_with_sources_of_different_lengths(tflite_file):
+    device, draw = DeviceTranslator.load(tflite_file), random.Random(3)
+    lengths, names = (1, 5, 17), ("greedy", "beam", "encode")
+    sources = {length: np.array([[4] * (length - 1) + [2]], "int32") for length in lengths}
+    expected = {}
+    for name in names:
+        for length, source in sources.items():
+            expected[name, length] = DeviceTranslator.load(tflite_file).run(name, source=source)
+    for _ in range(30):
+        name, length = draw.choice(names), draw.choice(lengths)
+        found = device.run(name, source=sources[length])
+        for key, array in expected[name, length].items():
+            np.testing.assert_allclose(found[key], array, atol=1e-6)
 
 
 def rewritten(path, tmp_path, change):

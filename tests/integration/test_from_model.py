@@ -57,7 +57,7 @@ def page(folder):
 
 def test_a_copying_model_that_was_never_built_is_refused_in_a_sentence():
     letters = CharacterTokenizer(Vocabulary("ab"))
-    model = Seq2Seq(6, 6, units=4, copying=True)
+    model = Seq2Seq(6, 6, units=4, attention=BahdanauAttention(4), copying=True)
     with pytest.raises(InputError, match="expected a copying model that maps each source id"):
         Translator.from_model(model, letters, letters, max_source_length=9, max_length=9)
 

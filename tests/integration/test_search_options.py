@@ -72,11 +72,11 @@ def test_models_and_checkpoints_search_together(run, trained):
         ),
         (
             "translate {m}/1 --prefix 2",
-            "options --beam and --length-penalty and --nbest; others requ",
+            "options --beam, --length-penalty, --terms and --nbest; others requ",
         ),
         (
             "translate {m}/dates.tflite --min-length 2",
-            "supports only the search options --beam and --nbest",
+            "supports only the search options --beam, --terms and --nbest",
         ),
         ("translate {m}/dates.tflite --with {m}", "dates.tflite: an export cannot be part of an"),
         ("evaluate {m} --with {m}/1", "/1: an export cannot be part of an ensemble; --with req"),

@@ -48,7 +48,10 @@ _VERSION = "VERSION"
 """Placeholder for the number of a SavedModel's version folder."""
 
 _TOKENIZERS = ("translator.json", "*.vocabulary.txt", "*.subwords.model")
-_SAVED_MODEL = ("saved_model.pb", "fingerprint.pb", "variables/*", "assets/*", "assets.extra/*")
+_SAVED_MODEL = (
+    *("saved_model.pb", "fingerprint.pb", "variables/*", "assets/*", "assets.extra/*"),
+    *(f"assets.extra/tokenizers/{name}" for name in _TOKENIZERS),
+)
 _RUN_FILES = (
     *("metrics.csv", "times.csv", MODEL_FILE, SHORT_LIST_FILE, *_TOKENIZERS),
     *(CONFIDENCE_FILE, LIMIT_FILE),
