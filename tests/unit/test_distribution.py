@@ -33,7 +33,7 @@ def install(folder, *, name="keras-attention", version="1.0.0", command=""):
 def test_setup_and_code_use_the_same_distribution_name():
     assert SETTINGS["metadata"]["name"] == DISTRIBUTION
     extras = SETTINGS["options.extras_require"]
-    assert f"{DISTRIBUTION}[serving,onnx,data,hub]" in extras["test"].split()
+    assert f"{DISTRIBUTION}[serving,onnx,data,hub,bulk]" in extras["test"].split()
     assert install_command("onnx") == f"pip install '{DISTRIBUTION}[onnx]'"
 
 
