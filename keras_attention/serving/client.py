@@ -272,6 +272,11 @@ class ServingClient:
             yield from tokens
             if not state:
                 return
+            if not tokens:  # the next answer would be the same, for ever
+                raise ServingError(
+                    f"{self._address}: {self._model}, signature {_STREAM}: expected new tokens or "
+                    "an empty `state`. Received: a `state` without tokens."
+                )
 
     def _score(self, pairs: list[tuple[str, str]]) -> list[PairScore | TextError]:
         sources, targets = zip(*pairs, strict=True)

@@ -45,6 +45,7 @@ class Upper:
             "alignment": np.zeros((rows, 2, 1), "float32"),
             "source_tokens": np.full((rows, 1), b"</s>", object),
             "error": np.full(rows, b"", object),
+            "state": np.full(rows, b"", object),
         }
         return self.change({name: outputs[name] for name in call.outputs})
 
@@ -249,6 +250,17 @@ def test_a_text_without_an_answer_raises_an_error(server):
         pytest.raises(ServingError, match="no translation of the text 'b' .1 char"),
     ):
         translate(["a", "b"])
+
+
+def test_a_state_without_tokens_ends_the_stream(server):
+    none = {name: np.full((1, 2), b"", object) for name in ("tokens", "text")}
+    changed = {**none, "score": np.zeros((1, 2)), "state": np.array([b"AAAA"], object)}
+    server.change = lambda outputs: {**outputs, **changed}
+    with connect() as translate:
+        steps = translate.stream("a")
+        with pytest.raises(ServingError, match="Received: a `state` without tokens.$"):
+            next(steps)
+    assert len(server.calls) == 1
 
 
 def test_a_lone_surrogate_is_rejected(server):
