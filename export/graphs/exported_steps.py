@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import keras
@@ -24,7 +25,7 @@ from keras_attention.text.batched_texts import EncodedText, map_texts
 from keras_attention.text.padded_batches import BATCH_NUMBERS
 from keras_attention.text.text_limit import TextLimit
 from keras_attention.translation.codec import TextCodec, pad
-from keras_attention.translation.outputs.term_rule import TermRule, term_entries
+from keras_attention.translation.outputs.term_rule import TermEntry, TermRule, term_entries
 from keras_attention.translation.result import Translation
 
 from .model_functions import STATE
@@ -114,6 +115,11 @@ def check_terms(terms: Any, codec: TextCodec, options: SearchOptions, *, limited
             "an export forces terms only if Keras runs on TensorFlow; unset KERAS_BACKEND. "
             f"Received: the backend {keras.backend.backend()!r}."
         )
+    return _make_rule(codec, entries)
+
+
+@lru_cache(1)  # a command gives the same glossary with every chunk of lines
+def _make_rule(codec: TextCodec, entries: tuple[TermEntry, ...]) -> TermRule:
     return TermRule(codec.source, codec.target, entries)
 
 

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support import random_translator
 
-from keras_attention import Seq2Seq, search
+from keras_attention import CharacterTokenizer, Seq2Seq, Vocabulary, search
 from keras_attention.export.graphs import model_functions
-from keras_attention.export.graphs.exported_steps import ExportedSteps
+from keras_attention.export.graphs.exported_steps import ExportedSteps, check_terms
 from keras_attention.special_tokens import PAD_ID, START_ID
 
 
@@ -37,3 +38,10 @@ def test_scores_are_those_of_the_model_however_likely_padding_and_start_are(like
     found, expected = search(exported(model), source, **options), search(model, source, **options)
     np.testing.assert_array_equal(found.tokens, expected.tokens)
     np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-4)
+
+
+def test_the_rule_of_a_glossary_is_made_once():
+    codec = random_translator(CharacterTokenizer(Vocabulary("abc"))).codec
+    options = codec.settings.options(beam_width=2)
+    rules = [check_terms({"a": form}, codec, options, limited=False) for form in "bbc"]
+    assert rules[0] is rules[1] and rules[1] is not rules[2]
