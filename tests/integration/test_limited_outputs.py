@@ -182,6 +182,8 @@ class TestStoredLimit:
         found = run("evaluate", copy, *data, "--save-limit")
         assert f"Removed {copy / LIMIT_FILE}; export the model again" in found.out
         assert run("translate", copy, stdin=b"a\n").err == ""
+        found = run("evaluate", copy, *data, "--save-limit")
+        assert f"{copy} has no stored limit; nothing was removed\n" in found.out
 
 
 def test_lines_are_translated_to_matching_outputs(run, trained, translator):

@@ -117,6 +117,8 @@ def save_limit(model: Path, limit: Mapping[str, Any]) -> None:
         rule = make_output_rule(tokenizer, limit.get("allowed"), limit.get("pattern"))
         save_rule(rule, model)
         print(f"Wrote {path}; {advice}")
-    else:
+    elif path.exists():
         save_rule(None, model)
         print(f"Removed {path}; {advice}")
+    else:
+        print(f"{model} has no stored limit; nothing was removed")
