@@ -109,8 +109,12 @@ class _LazyLoader(SourceFileLoader):
         with self._lock:  # another thread waits until all names are there
             _load_parents(self.name)
             if not self._begun:
-                self._begun = True
-                super().exec_module(module)
+                self._begun = True  # the code may read names of its own module
+                try:
+                    super().exec_module(module)
+                except BaseException:
+                    self._begun = False  # the next read raises the same error, as an import does
+                    raise
         return vars(module)
 
 
