@@ -33,7 +33,7 @@ def open_server(
     `model` is its name there, or a path that ends in the name; a number after the name is the
     version. `refused` lists options that the user gave and that require the model's folder.
     """
-    served = [known.key for known in ServedOptions.settings()]
+    served = [*(known.key for known in ServedOptions.settings()), "nbest"]
     _check_served(server, search, served, refused, features)
     client = _connect(server, model, deadline, batch_size=batch_size, alignments=alignments)
 
@@ -53,7 +53,7 @@ def open_server_stream(
     features: Mapping[str, str] | None = None,
 ) -> StreamText:
     """Return the function that streams the tokens of a text from a server; see `open_server`."""
-    _check_served(server, search, ["beam_width"], refused, features)
+    _check_served(server, search, ["beam_width"], refused, features, " with --stream")
     return _connect(server, model, deadline).stream
 
 
@@ -63,6 +63,7 @@ def _check_served(
     served: Sequence[str],
     refused: Sequence[str],
     features: Mapping[str, str] | None,
+    situation: str = "",
 ) -> None:
     """Check that a server supports the options that the user gave."""
     if features:
@@ -73,9 +74,11 @@ def _check_served(
         )
     refused = [*refused, *(option_of(name) for name in search if name not in served)]
     if refused:
+        *others, last = map(option_of, served)
+        options = f"options {', '.join(others)} and {last}" if others else f"option {last}"
         raise InputError(
-            f"{server}: a server supports only the search options "
-            f"{', '.join(map(option_of, served))} and --nbest. Received: {refused[0]}."
+            f"{server}: a server supports only the search {options}{situation}. "
+            f"Received: {refused[0]}."
         )
 
 

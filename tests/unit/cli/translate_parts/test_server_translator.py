@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from keras_attention.cli.translate_parts import server_translator
-from keras_attention.cli.translate_parts.server_translator import open_server
+from keras_attention.cli.translate_parts.server_translator import open_server, open_server_stream
 from keras_attention.errors import InputError
 
 
@@ -66,4 +66,11 @@ def test_search_options_are_passed_on(opened):
 def test_options_that_require_the_models_folder_are_rejected(opened, search, options, words):
     with pytest.raises(InputError, match=words):
         open_server("localhost:8500", Path("dates"), search, **options)
+    assert opened == []
+
+
+def test_the_error_about_a_stream_names_no_option_that_cannot_be_combined_with_it(opened):
+    words = "^a:1: a server supports only the search option --beam with --stream. Received: --max-"
+    with pytest.raises(InputError, match=words):
+        open_server_stream("a:1", Path("dates"), {}, refused=["--max-tokens"])
     assert opened == []
