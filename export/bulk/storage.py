@@ -18,8 +18,9 @@ from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from keras_attention.errors import InputError
+from keras_attention.files import text_files
 from keras_attention.files.patterns import matching_files
-from keras_attention.files.text_files import not_readable, not_writable, write_atomically
+from keras_attention.files.text_files import not_readable, not_writable
 
 
 def is_local(path: str) -> bool:
@@ -73,8 +74,7 @@ def open_file(path: str) -> Iterator[Any]:
 def write_file(path: str, content: bytes) -> None:
     """Write a file, which appears only when it is complete, as files in a store always do."""
     if is_local(path):
-        with write_atomically(path) as temporary_path:
-            temporary_path.write_bytes(content)
+        text_files.write_file(path, content)
         return
     with _errors_of_writing(path):
         with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:

@@ -22,7 +22,7 @@ from keras_attention.files.schema import (
     optional,
     text,
 )
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.text_files import write_atomically, write_file
 
 RECORD_FILE = "record.json"
 
@@ -189,9 +189,8 @@ class CheckedFolder:
         return ""
 
     def _keep_states(self, record: Mapping[str, Any]) -> None:
-        path = self.path / RECORD_FILE
-        with suppress(InputError), write_atomically(path) as temporary:  # it may be read-only
-            temporary.write_bytes(format_json(record))
+        with suppress(InputError):  # the folder may be read-only
+            write_file(self.path / RECORD_FILE, format_json(record))
 
     def _check_own(self) -> None:
         """Check that the folder may be replaced: has a record, or no file of another program."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterable
@@ -11,8 +10,8 @@ from typing import NamedTuple
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import checksum_of, read_artefact
-from keras_attention.files.schema import JsonFile, Kind, dictionary_of
-from keras_attention.files.text_files import errors_of_writing, not_readable, write_atomically
+from keras_attention.files.schema import JsonFile, Kind, dictionary_of, format_json
+from keras_attention.files.text_files import not_readable, write_file
 
 _SETTLED = 2 * 10**9
 """Nanoseconds after which a change gets another time, on any file system: FAT counts in 2 s."""
@@ -87,6 +86,7 @@ def settle(path: Path) -> FileState:
 _known: dict[str, tuple[FileState, str]] = {}
 """The settled states of files, with the digests computed or loaded, by absolute path."""
 
+_FORMAT = 1
 _FILE = JsonFile(
     "the digests of files",
     {
@@ -101,7 +101,7 @@ _FILE = JsonFile(
             )
         )
     },
-    1,
+    _FORMAT,
 )
 
 
@@ -148,8 +148,6 @@ def save_checksums(path: Path, names: Iterable[str]) -> None:
     """
     known = {name: _known[name] for name in map(os.path.abspath, names) if name in _known}
     files = {name: {"state": state, "sha256": sha256} for name, (state, sha256) in known.items()}
-    text = json.dumps({"format": 1, "files": files}, ensure_ascii=False, indent=1) + "\n"
-    if not files or path.exists() and path.read_bytes() == text.encode():
-        return
-    with errors_of_writing(path), write_atomically(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    content = format_json({"format": _FORMAT, "files": files})
+    if files and not (path.exists() and path.read_bytes() == content):
+        write_file(path, content)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
-from keras_attention.files.schema import JsonFile, list_of, optional, text
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.schema import JsonFile, format_json, list_of, optional, text
+from keras_attention.files.text_files import write_file
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation.file_names import LIMIT_FILE
 from keras_attention.translation.outputs.output_rule import OutputRule, make_output_rule
@@ -41,10 +40,7 @@ def save_rule(rule: OutputRule | None, folder: Path) -> None:
         path.unlink(missing_ok=True)
         return
     check_storable(rule)
-    values = {"format": _FORMAT, **rule.arguments}
-    with write_atomically(path) as temporary_path:
-        content = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
-        temporary_path.write_text(content, encoding="utf-8")
+    write_file(path, format_json({"format": _FORMAT, **rule.arguments}))
 
 
 def check_storable(rule: OutputRule | None) -> None:

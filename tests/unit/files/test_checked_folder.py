@@ -90,13 +90,13 @@ def test_a_record_without_states_is_completed_if_it_can_be_written(folder, monke
     record = json.loads(path.read_text())
     path.write_text(json.dumps({**record, "states": {}}))
     with monkeypatch.context() as patch:
-        patch.setattr(checked_folder, "write_atomically", unwritable)
+        patch.setattr(checked_folder, "write_file", unwritable)
         assert folder.problem(ORIGIN) == "" and json.loads(path.read_text())["states"] == {}
     assert folder.problem(ORIGIN) == ""
     assert json.loads(path.read_text()) == record
 
 
-def unwritable(path):
+def unwritable(path, content):
     raise InputError(f"{path}: cannot be written")
 
 
