@@ -15,6 +15,7 @@ from keras_attention.child_processes import child_environment
 from keras_attention.errors import InputError
 from keras_attention.text.padded_batches import SORTED_BATCHES
 from keras_attention.text.usable_texts import answer_each
+from keras_attention.translation.folders.model_paths import is_saved_model
 from keras_attention.translation.result import Translation
 
 from .chunks import Chunk, Line
@@ -25,8 +26,6 @@ Translate = Callable[[Iterable[str]], Iterable[Translation]]
 Answer = Translation | InputError
 """The translation of a line, or the error that explains why there is none."""
 
-_GRAPH_FILE = "saved_model.pb"
-
 
 @dataclass(frozen=True)
 class Loaded:
@@ -34,7 +33,8 @@ class Loaded:
 
     Attributes:
         translate: translates texts.
-        sort: whether to sort texts by length first, because `translate` does not.
+        sort: whether to sort texts by length first, because `translate` does not, such as that of
+            a SavedModel.
     """
 
     translate: Translate
@@ -66,7 +66,7 @@ def open_model(path: str | Path, **options: Any) -> Loaded:
         from ..device.device_translator import DeviceTranslator
 
         return Loaded(partial(DeviceTranslator.load(path).translate_each, **options))
-    if sorts_nothing(path):
+    if is_saved_model(path):
         from ..saved_model.saved_model import SavedModelTranslator
 
         saved = SavedModelTranslator.load(path)
@@ -75,11 +75,6 @@ def open_model(path: str | Path, **options: Any) -> Loaded:
 
     translator = Translator.load(path)
     return Loaded(lambda texts: translator.stream(texts, **options))
-
-
-def sorts_nothing(path: Path) -> bool:
-    """Return whether a path is a SavedModel, whose translator does not sort texts by length."""
-    return (path / _GRAPH_FILE).is_file()
 
 
 class _TextHandler(ModelHandler[Any, Any, Loaded]):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keras_attention.cli.translate_parts.job import TranslationJob
-from keras_attention.export.bulk.handlers import Loaded, sorts_nothing
+from keras_attention.export.bulk.handlers import Loaded
 from keras_attention.text.padded_batches import SORTED_BATCHES
+from keras_attention.translation.folders.model_paths import is_saved_model
 
 _loaded: dict[str, Loaded] = {}
 """The models of this process. The command checks its options with the model, so a worker in the
@@ -32,12 +33,12 @@ class JobModel:
         key = repr(self.job)
         if key not in _loaded:
             _loaded.clear()
-            _loaded[key] = Loaded(self.job.open()(0), sort=sorts_nothing(self.job.model))
+            _loaded[key] = Loaded(self.job.open()(0), sort=is_saved_model(self.job.model))
         return _loaded[key]
 
     def lines_at_once(self) -> int:
         """Return the number of lines that are sorted by length together."""
-        if sorts_nothing(self.job.model):
+        if is_saved_model(self.job.model):
             return self.job.batch_size * SORTED_BATCHES
         return self.job.lines_at_once()
 

@@ -16,6 +16,7 @@ from keras_attention.training.evaluation.evaluate import Form
 from keras_attention.training.metrics.metric_kinds import METRICS, Bleu, Sacrebleu
 from keras_attention.translation.file_names import SETTINGS_FILE
 from keras_attention.translation.folders.ensemble_folder import is_ensemble
+from keras_attention.translation.folders.model_paths import is_saved_model
 from keras_attention.translation.model_files import load_codec
 
 _TOKENIZED = 100
@@ -77,7 +78,7 @@ def target_tokenizer(model: Path) -> Tokenizer | None:
     """
     if model.suffix == ".tflite" and model.is_file():
         return read_tflite(model).codec.target
-    if (model / "saved_model.pb").is_file():
+    if is_saved_model(model):
         from keras_attention.export.saved_model.manifest import read_target_form
 
         if form := read_target_form(model):

@@ -16,6 +16,9 @@ _USUAL = Path("saved_models")
 _MARKS = (SETTINGS_FILE, ENSEMBLE_FILE)
 """Files that mark a folder as the folder of a single model, or of an ensemble."""
 
+_GRAPH_FILE = "saved_model.pb"
+"""The file that marks the folder of a SavedModel."""
+
 _LISTED = 10
 """Largest number of models that an error lists."""
 
@@ -36,7 +39,12 @@ def find_parts(path: Path) -> tuple[Path, Path]:
 
 def is_export(path: Path) -> bool:
     """Return whether a path is a TFLite file or a SavedModel's version folder."""
-    return path.suffix == ".tflite" or (path / "saved_model.pb").is_file()
+    return path.suffix == ".tflite" or is_saved_model(path)
+
+
+def is_saved_model(path: Path) -> bool:
+    """Return whether a path is a SavedModel's version folder."""
+    return (path / _GRAPH_FILE).is_file()
 
 
 def check_model_path(path: Path) -> None:
@@ -44,7 +52,7 @@ def check_model_path(path: Path) -> None:
     if not path.exists():
         kind = "no such file" if path.suffix in (".keras", ".tflite") else "no such folder"
         raise InputError(f"{path}: {kind}; expected a trained model{_nearest(path)}.")
-    if not path.is_dir() or any((path / name).exists() for name in (*_MARKS, "saved_model.pb")):
+    if not path.is_dir() or any((path / name).exists() for name in (*_MARKS, _GRAPH_FILE)):
         return
     if models := sorted([*_models(path), *path.glob("*.tflite")]):
         more = f" and {len(models) - _LISTED} more" if len(models) > _LISTED else ""
