@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from keras_attention.translation.result import Translation
 
 if TYPE_CHECKING:
     from keras_attention.export.device.device_file import DeviceFile
+    from keras_attention.files.file_states import FileState
     from keras_attention.translation.translator import Translator
 
 _READING = ("delimiter", "header", "source_column", "target_column")
@@ -162,7 +163,14 @@ def lines_at_once(path: Path, batch_size: int, *, sample: bool = False) -> int:
 
 
 def read_tflite(path: Path) -> "DeviceFile":
-    """Return the content of a TFLite file."""
+    """Return the content of a TFLite file, which is read once as long as its state is the same."""
+    from keras_attention.files.file_states import FileState
+
+    return _read_tflite(path, FileState.of(path))
+
+
+@lru_cache(1)
+def _read_tflite(path: Path, state: "FileState") -> "DeviceFile":
     from keras_attention.export.device.device_file import read_device_file
     from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 

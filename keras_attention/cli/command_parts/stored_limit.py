@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_attention.cli.runtimes import is_export
+from keras_attention.cli.runtimes import is_export, read_tflite
 from keras_attention.errors import InputError
-from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.translation.file_names import LIMIT_FILE
 from keras_attention.translation.folders.ensemble_folder import is_ensemble, member_folders
 from keras_attention.translation.folders.model_paths import find_parts
@@ -62,10 +61,7 @@ def _limit_of_export(path: Path) -> Mapping[str, Any]:
         from keras_attention.export.saved_model.manifest import read_limit
 
         return read_limit(path)
-    from keras_attention.export.device.device_file import read_device_file
-
-    file = read_device_file(read_artefact(path, largest=LARGEST_MODEL), str(path))
-    limit: Mapping[str, Any] = file.manifest.get("outputs", {})
+    limit: Mapping[str, Any] = read_tflite(path).manifest.get("outputs", {})
     return limit
 
 
