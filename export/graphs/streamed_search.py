@@ -105,19 +105,7 @@ def continue_greedily(
     )
     history = tf.transpose(given.tokens), alignments, tf.zeros_like(tokens, "float32")
     live, history = _run(advance, live, history, begins, ends)
-    tokens, scores = (tf.transpose(history[place]) for place in (0, 2))
-    taken = begins[:, tf.newaxis] + tf.range(count)
-    inside = tf.minimum(taken, length - 1)
-    weights = tf.gather(tf.transpose(history[1], [1, 0, 2]), inside, batch_dims=1)
-    real = taken < _count(tokens)[:, tf.newaxis]
-    weights = tf.where(real[:, :, tf.newaxis], weights, 0.0)
-    return Part(
-        Progress(tokens, given.places, live.scores, live.node, live.state),
-        live.finished | (_count(tokens) >= length),
-        begins,
-        tf.where(real, tf.gather(scores, inside, batch_dims=1), live.scores[:, tf.newaxis]),
-        weights,
-    )
+    return _make_part(live, history, given.places, begins, count, length)
 
 
 def note_unknown(part: Part, source_length: tf.Tensor) -> Part:
@@ -197,6 +185,25 @@ def _run(advance: Any, live: Live, history: Any, begins: Any, ends: Any) -> tupl
         (first, live, history),
     )
     return live, history
+
+
+def _make_part(
+    live: Live, history: Any, places: tf.Tensor, begins: tf.Tensor, count: int, length: int
+) -> Part:
+    """Return the part of up to `count` tokens with which each output has grown since `begins`."""
+    tokens, scores = (tf.transpose(history[place]) for place in (0, 2))
+    total = _count(tokens)
+    taken = begins[:, tf.newaxis] + tf.range(count)
+    inside = tf.minimum(taken, length - 1)
+    weights = tf.gather(tf.transpose(history[1], [1, 0, 2]), inside, batch_dims=1)
+    real = taken < total[:, tf.newaxis]
+    return Part(
+        Progress(tokens, places, live.scores, live.node, live.state),
+        live.finished | (total >= length),
+        begins,
+        tf.where(real, tf.gather(scores, inside, batch_dims=1), live.scores[:, tf.newaxis]),
+        tf.where(real[:, :, tf.newaxis], weights, 0.0),
+    )
 
 
 def _advance_some(

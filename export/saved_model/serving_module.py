@@ -45,7 +45,10 @@ STREAM = "stream"
 """The signature that exports of older versions lack."""
 
 STREAMED = 4
-"""The largest number of tokens in an answer of the signature `stream`."""
+"""The largest number of tokens in an answer of the signature `stream`.
+
+Each answer encodes the source again, so more tokens take less time in all, but come later.
+"""
 
 
 class ServingModule(tf.Module):  # type: ignore[misc]
