@@ -16,7 +16,7 @@ from keras_attention.special_tokens import END_ID, PAD_ID, UNKNOWN_ID
 from keras_attention.text.graph.graph_tokenizer import GraphTokenizer
 from keras_attention.text.graph.graph_tokenizers import make_graph_tokenizer
 from keras_attention.translation.outputs.output_rule import automaton_of
-from keras_attention.translation.signature_answers import value_for_own
+from keras_attention.translation.signature_answers import STREAM, value_for_own
 from keras_attention.translation.translator import Translator
 
 from ..graphs import model_functions
@@ -40,9 +40,6 @@ _DTYPES = {int: tf.int32, float: tf.float32}
 
 SIGNATURES = ("serving_default", "beam", "score", "tokenize", "detokenize", "encode", "step")
 """The signatures of every SavedModel."""
-
-STREAM = "stream"
-"""The signature that exports of older versions lack."""
 
 STREAMED = 4
 """The largest number of tokens in an answer of the signature `stream`.

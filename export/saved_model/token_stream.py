@@ -13,10 +13,9 @@ from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError, TextError
 from keras_attention.special_tokens import END_ID
 from keras_attention.translation.result import StreamedToken
-from keras_attention.translation.signature_answers import encode_texts, read_part
+from keras_attention.translation.signature_answers import STREAM, encode_texts, read_part
 
 from ..device.device_choice import choose_greedily
-from .serving_module import STREAM
 
 
 def stream_text(

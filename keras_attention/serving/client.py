@@ -20,6 +20,7 @@ from keras_attention.translation.processes import refuse_pickling
 from keras_attention.translation.result import PairScore, StreamedToken, Translation
 from keras_attention.translation.signature_answers import (
     OUTPUTS,
+    STREAM,
     STREAM_OUTPUTS,
     beam_inputs,
     check_answered,
@@ -36,9 +37,6 @@ CHARACTERS = 65_536
 """Largest number of characters in a request, counting each text as long as the longest one."""
 
 _CLOSED = "the client is closed."
-
-_STREAM = "stream"
-"""The signature that continues an output; models that older versions exported lack it."""
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -267,14 +265,14 @@ class ServingClient:
     def _stream_tokens(self, text: Any) -> Iterator[StreamedToken]:
         state = b""
         while True:
-            call = Call(_STREAM, {"text": text, "state": np.array([state], object)}, STREAM_OUTPUTS)
+            call = Call(STREAM, {"text": text, "state": np.array([state], object)}, STREAM_OUTPUTS)
             tokens, state = self._read(call, _tokens_and_state)
             yield from tokens
             if not state:
                 return
             if not tokens:  # the next answer would be the same, for ever
                 raise ServingError(
-                    f"{self._address}: {self._model}, signature {_STREAM}: expected new tokens or "
+                    f"{self._address}: {self._model}, signature {STREAM}: expected new tokens or "
                     "an empty `state`. Received: a `state` without tokens."
                 )
 
@@ -303,10 +301,10 @@ class ServingClient:
         try:
             return self.retries.run(attempt, self.deadline, self._closing.wait)
         except ServingError as error:
-            if f'signature key "{_STREAM}" not found' in str(error):
+            if f'signature key "{STREAM}" not found' in str(error):
                 raise ServingError(
                     f"{self._address}: {self._model}: to stream the tokens of a text, export the "
-                    f"model again. Received: a model without the signature `{_STREAM}`, which an "
+                    f"model again. Received: a model without the signature `{STREAM}`, which an "
                     "older version exported."
                 ) from error
             raise

@@ -24,8 +24,10 @@ _NBEST = Setting("nbest", 1, "number of hypotheses for each text", minimum=1)
 OUTPUTS = ("text", "score", "tokens", "alignment", "source_tokens", "error")
 """The outputs of a signature that searches."""
 
+STREAM = "stream"
+"""The signature that continues an output; exports of older versions lack it."""
 
-STREAM_OUTPUTS = ("text", "score", "tokens", "alignment", "source_tokens", "error", "state")
+STREAM_OUTPUTS = (*OUTPUTS, "state")
 """The outputs of the signature `stream`."""
 
 

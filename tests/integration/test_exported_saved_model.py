@@ -14,9 +14,9 @@ from keras_attention import InputError, Translator
 from keras_attention.errors import OptionError, TextError
 from keras_attention.export.saved_model.manifest import check_manifest
 from keras_attention.export.saved_model.saved_model import SavedModelTranslator, export_saved_model
-from keras_attention.export.saved_model.serving_module import SIGNATURES, STREAM
+from keras_attention.export.saved_model.serving_module import SIGNATURES
 from keras_attention.translation.codec import TextCodec
-from keras_attention.translation.signature_answers import read_answer
+from keras_attention.translation.signature_answers import STREAM, read_answer
 
 BEAMS = {"beam_width": 4, "length_penalty": 0.8}
 
