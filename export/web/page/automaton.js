@@ -1,7 +1,7 @@
 // The automaton of the allowed outputs of a TFLite file, as in
 // keras_attention/decoding/automata/automaton.py.
 
-import { readArchive } from "./archive.js";
+import { decode, readArchive } from "./archive.js";
 
 export const FIRST = 1; // the node at which outputs begin
 const ENDED = 0; // the node of outputs that have ended
@@ -56,7 +56,7 @@ async function inflate({ bytes, deflated }) {
 /** Return the numbers in a file of NumPy, which are int32 in little-endian and row-major order. */
 function readNumbers(bytes) {
   const size = new DataView(bytes.buffer, bytes.byteOffset).getUint16(8, true);
-  const header = new TextDecoder().decode(bytes.subarray(10, 10 + size));
+  const header = decode(bytes.subarray(10, 10 + size));
   if (!header.includes("'<i4'") || !header.includes("'fortran_order': False"))
     throw new Error(`expected a table of int32 in outputs.npz. Received: ${header.trim()}`);
   return new Int32Array(bytes.slice(10 + size).buffer);
