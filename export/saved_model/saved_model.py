@@ -408,9 +408,9 @@ class SavedModelTranslator:
 
         def run(signature: str, ids: Any, **inputs: Any) -> dict[str, Any]:
             length = tf.constant(np.count_nonzero(ids, axis=1), tf.int32)
-            given = {name: tf.constant(array) for name, array in inputs.items()}
-            found = self._signatures[signature](length=length, **given)
-            return {name: output.numpy() for name, output in found.items()}
+            given = {name: tf.convert_to_tensor(array) for name, array in inputs.items()}
+            found: dict[str, Any] = self._signatures[signature](length=length, **given)
+            return found  # tensors, because copying the memory at each step would take time
 
         def step(token: Any, source: Any, named: Mapping[str, Any]) -> dict[str, Any]:
             given = {name: array for name, array in named.items() if name in taken}
