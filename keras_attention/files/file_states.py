@@ -137,7 +137,7 @@ def load_checksums(path: Path) -> None:
 
 
 def save_checksums(path: Path, names: Iterable[str]) -> None:
-    """Write the digests that `cached_checksum` knows of files.
+    """Write the digests that `cached_checksum` knows of files, if all names are UTF-8.
 
     Args:
         path: the file to write; it is not written again if it already has the same content.
@@ -148,6 +148,9 @@ def save_checksums(path: Path, names: Iterable[str]) -> None:
     """
     known = {name: _known[name] for name in map(os.path.abspath, names) if name in _known}
     files = {name: {"state": state, "sha256": sha256} for name, (state, sha256) in known.items()}
-    content = format_json({"format": _FORMAT, "files": files})
+    try:
+        content = format_json({"format": _FORMAT, "files": files})
+    except UnicodeEncodeError:  # the name of a file is not UTF-8
+        return
     if files and not (path.exists() and path.read_bytes() == content):
         write_file(path, content)

@@ -96,6 +96,15 @@ def test_a_missing_or_damaged_file_of_digests_is_ignored(content, file, reads, t
     assert cached_checksum(file) == checksum_of(file) and len(reads) == 1
 
 
+def test_digests_of_files_whose_names_are_not_utf8_are_not_stored(reads, tmp_path):
+    file = tmp_path / os.fsdecode(b"odd\xff.tsv")
+    file.touch()
+    settle(file)
+    cached_checksum(file)
+    save_checksums(tmp_path / "files.json", [str(file)])
+    assert os.listdir(tmp_path) == [file.name]
+
+
 def test_a_missing_file_has_no_state(tmp_path):
     assert FileState.find(tmp_path / "missing") is None
     with pytest.raises(InputError, match="missing"):
