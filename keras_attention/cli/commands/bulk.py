@@ -142,6 +142,7 @@ def bulk(
     from keras_attention.cli.bulk_parts.job_model import JobModel, forget_models
     from keras_attention.cli.bulk_parts.runner_options import read_runner_options
     from keras_attention.cli.command_parts.minimum_confidence import stored_confidence
+    from keras_attention.cli.command_parts.stored_limit import note_limits
     from keras_attention.export.bulk.chunks import open_inputs
     from keras_attention.export.bulk.output_files import OutputFiles
     from keras_attention.export.bulk.records import RecordFormat
@@ -164,6 +165,7 @@ def bulk(
     loader = JobModel(job)
     try:
         loader()  # checks the model and the options
+        note_limits([model], job.search)
         record = RecordFormat(form is Format.JSONL, stored_confidence(model, others=bool(others)))
         run_bulk(loader, inputs, outputs, record, options, overwrite=overwrite)
     finally:
