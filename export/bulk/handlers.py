@@ -34,7 +34,7 @@ class Loaded:
 
     Attributes:
         translate: translates texts.
-        sort: whether to sort texts by length first, because `translate` does not.
+        sort: whether `answer` must sort the texts by length, because `translate` does not.
     """
 
     translate: Translate
@@ -86,7 +86,7 @@ class _TextHandler(ModelHandler[Any, Any, Loaded]):
     """The methods that both handlers share."""
 
     def set_environment_vars(self) -> None:
-        """Set the variables that TensorFlow reads when it is imported, unless they are set."""
+        """Set the environment variables that TensorFlow reads on import, unless they are set."""
         for name, value in child_environment({}, 1).items():
             os.environ.setdefault(name, value)
 
@@ -158,7 +158,7 @@ class ChunkHandler(_TextHandler):
         return self.load()
 
     def should_skip_batching(self) -> bool:
-        """Return True, because a chunk is a batch already."""
+        """Return True, because a chunk already is a batch."""
         return True
 
     def run_inference(

@@ -9,8 +9,10 @@ from keras_attention.export.bulk.handlers import Loaded, sorts_nothing
 from keras_attention.text.padded_batches import SORTED_BATCHES
 
 _loaded: dict[str, Loaded] = {}
-"""The models of this process. The command checks its options with the model, so a worker in the
-same process need not load it again."""
+"""The models of this process.
+
+The command loads the model to check its options. A worker in the same process then uses this model.
+"""
 
 
 @dataclass(frozen=True)
@@ -43,5 +45,5 @@ class JobModel:
 
 
 def forget_models() -> None:
-    """Drop the models of this process."""
+    """Release the models of this process."""
     _loaded.clear()
