@@ -70,8 +70,8 @@ def bulk(
             min=1,
             max=_MOST_SHARDS,
             metavar="N",
-            help="Number of files to write the translations to. Each is collected in the memory of "
-            "a worker.",
+            help="Number of files with translations. A worker collects a whole file in memory before "
+            "it writes the file.",
             rich_help_panel=_OUTPUT,
         ),
     ] = 1,
@@ -79,8 +79,8 @@ def bulk(
         Format,
         typer.Option(
             "--format",
-            help="Lines of the output: tsv has the columns file, line, score, confidence and text; "
-            "jsonl has JSON objects with these keys.",
+            help="Format of the output lines: tsv has the columns file, line, score, confidence and "
+            "text; jsonl has a JSON object with these keys in each line.",
             rich_help_panel=_OUTPUT,
         ),
     ] = Format.TSV,
@@ -88,7 +88,7 @@ def bulk(
         bool,
         typer.Option(
             "--gzip",
-            help="Compress the output files, whose names then end in .gz.",
+            help="Compress the output files. Their names then end in .gz.",
             rich_help_panel=_OUTPUT,
         ),
     ] = False,
@@ -96,7 +96,7 @@ def bulk(
         bool,
         typer.Option(
             "--overwrite",
-            help="Delete an earlier output with the same PREFIX first.",
+            help="Before the start, delete an earlier output with the same PREFIX.",
             rich_help_panel=_OUTPUT,
         ),
     ] = False,
