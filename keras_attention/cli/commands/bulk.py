@@ -70,8 +70,8 @@ def bulk(
             min=1,
             max=_MOST_SHARDS,
             metavar="N",
-            help="Number of files with translations. A worker collects a whole file in memory before "
-            "it writes the file.",
+            help="Number of files with translations. A worker collects a whole file in memory "
+            "before it writes the file.",
             rich_help_panel=_OUTPUT,
         ),
     ] = 1,
@@ -79,8 +79,8 @@ def bulk(
         Format,
         typer.Option(
             "--format",
-            help="Format of the output lines: tsv has the columns file, line, score, confidence and "
-            "text; jsonl has a JSON object with these keys in each line.",
+            help="Format of the output lines: tsv has the columns file, line, score, confidence "
+            "and text; jsonl has a JSON object with these keys in each line.",
             rich_help_panel=_OUTPUT,
         ),
     ] = Format.TSV,
