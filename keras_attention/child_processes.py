@@ -67,7 +67,7 @@ class WorkerProcess:
         advice: what to do if the system ended the process because the memory was full.
 
     Raises:
-        InputError: if the process has ended before it got the job.
+        InputError: if the process ended before it received the job.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""An import hook with which Keras and TensorFlow start faster, in less memory.
+"""An import hook that makes Keras and TensorFlow start faster and use less memory.
 
-TensorFlow imports its interfaces of version 1, its converter and a copy of Keras 2, which nothing
-here uses. With the hook, such a module is imported when something first reads one of its names. A
-module that another version of TensorFlow does not have, or does not import, makes no difference.
+TensorFlow imports its interface of version 1, its TFLite converter and a copy of Keras 2. Most
+commands use none of them. With the hook, such a module is imported only when something reads one of
+its names. If another version of TensorFlow lacks such a module, the hook does nothing for it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ _OLD_KERAS = "tensorflow.python.keras"
 _LITE = f"{_API}.lite"
 
 _PLACEHOLDERS = f"{_OLD_KERAS}.layers.rnn_cell_wrapper_v2"
-"""A module whose classes `tf.nn` imports by name. It gets functions that call these classes."""
+"""A module whose classes `tf.nn` imports by name.
+
+Until the module is imported, `tf.nn` has functions that import it and call the classes.
+"""
 
 _LAZY = {
     f"{_API}.compat.v1",
     f"{_API}.compat.v2",
-    _LITE,  # it imports JAX, if that is installed
+    _LITE,  # imports JAX if it is installed
     f"{_API}.feature_column",
     f"{_API}.__internal__.feature_column",
     _OLD_KERAS,
@@ -38,20 +41,20 @@ _LAZY = {
 """Modules that are imported when they are first used."""
 
 _SEPARATE = ("optimizer_v2", "utils")
-"""Packages of the old Keras that TensorFlow uses itself, and that import none of the others."""
+"""Packages of the old Keras that TensorFlow itself uses. They import none of its other packages."""
 
 _HIDDEN = {
-    "keras": ("matplotlib", "IPython"),  # for galleries of images and an editor
+    "keras": ("matplotlib", "IPython"),  # for image galleries and an editor of files
     "keras.src.callbacks.orbax_checkpoint": ("jax",),
 }
-"""For a module, packages that it imports if they are installed, and that are not used here."""
+"""For each module, optional packages that it imports although we do not need them."""
 
 
 def import_lean() -> None:
     """Let later imports of Keras and TensorFlow in this process skip unused modules.
 
     `keras.visualization` and `keras.saving.KerasFileEditor` then report that matplotlib and IPython
-    are missing. Both can be imported as usual.
+    are missing. You can still import both packages yourself.
     """
     if not any(isinstance(finder, _LeanImports) for finder in sys.meta_path):
         sys.meta_path.insert(0, _LeanImports())
@@ -82,14 +85,14 @@ class _HidingLoader(SourceFileLoader):
 
 
 class _LazyLoader(SourceFileLoader):
-    """A loader that runs the code of a module when something first reads a name of it."""
+    """A loader that runs the code of a module when something first reads one of its names."""
 
     def __init__(self, fullname: str, path: str) -> None:
         super().__init__(fullname, path)
         self._begun, self._lock = False, threading.RLock()
 
     def exec_module(self, module: ModuleType) -> None:
-        """Let the module run its code later."""
+        """Prepare the module to run its code later."""
 
         def get(name: str) -> Any:
             if not name.startswith("__"):
@@ -105,8 +108,8 @@ class _LazyLoader(SourceFileLoader):
             importlib.import_module("tensorflow.lite")
 
     def load(self, module: ModuleType) -> dict[str, Any]:
-        """Run the code of the module if it has not begun to run, and return the module's names."""
-        with self._lock:  # another thread waits until all names are there
+        """Run the code of the module, unless it has begun to run, and return the module's names."""
+        with self._lock:  # other threads wait until all names exist
             _load_parents(self.name)
             if not self._begun:
                 self._begun = True  # the code may read names of its own module
@@ -119,7 +122,7 @@ class _LazyLoader(SourceFileLoader):
 
 
 def _load_parents(fullname: str) -> None:
-    """Load the lazy packages around a module before it, in the order in which they expect it."""
+    """Load the lazy packages that contain a module, outermost first, before the module itself."""
     _, is_old, name = fullname.partition(f"{_OLD_KERAS}.")
     if not is_old or name.split(".")[0] in _SEPARATE:
         return
@@ -132,7 +135,7 @@ def _load_parents(fullname: str) -> None:
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Switch garbage collection off, because 400,000 objects of an import are never garbage."""
+    """Turn off garbage collection, because the many objects that imports create stay in use."""
     is_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -147,7 +150,7 @@ def _without_garbage_collection() -> Iterator[None]:
 def _hidden(names: Sequence[str]) -> Iterator[None]:
     hidden = [name for name in names if name not in sys.modules]
     for name in hidden:
-        # An import of a module that is None in `sys.modules` raises ModuleNotFoundError.
+        # If a module is None in `sys.modules`, importing it raises ModuleNotFoundError.
         sys.modules[name] = None  # type: ignore[assignment]
     try:
         yield

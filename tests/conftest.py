@@ -145,7 +145,7 @@ kept = 0
 
 @pytest.hookimpl(trylast=True)  # after the fixtures of the group are torn down
 def pytest_runtest_teardown(item, nextitem):
-    """Free graphs and programs at the end of a group; otherwise they take up gigabytes."""
+    """Free graphs and compiled programs after a group of tests. They would fill the memory."""
     global kept
     ended = nextitem is None or group_of(nextitem.nodeid) != group_of(item.nodeid)
     if ended and resident() - kept >= GROWTH:
@@ -169,7 +169,7 @@ def free_memory():
         for name in [name for name in gradients if name.startswith("CustomGradient-")]:
             del gradients[name]
     if ON_JAX and "jax" in sys.modules:
-        sys.modules["jax"].clear_caches()  # the compiled programs, which stay on the disk
+        sys.modules["jax"].clear_caches()  # frees compiled programs; their cache on disk remains
     gc.collect()
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):

@@ -133,7 +133,7 @@ def assert_close(actual, expected, rtol=1e-5, atol=2e-6):
 def compiled(function, layer):
     """Compile a function of tensors; each call uses the current values of `layer`'s weights.
 
-    On PyTorch the function itself is returned: the library does not compile there.
+    On PyTorch, return the function itself, because the library does not compile there.
     """
     if BACKEND == "torch":
         return function

@@ -5,8 +5,8 @@ python benchmarks/speed/bulk.py --lines 1000000 --output benchmarks/results/bulk
 In each round, three commands translate the same lines: `translate` on one core, `bulk` with one
 worker on one core, and `bulk` with two workers on two cores. The script checks that all outputs are
 equal. Times include the start of a command, such as the import of Beam. On a busy machine, compare
-processor times: two workers should take as much as one. The lines are dates, because the default
-model reads dates. With `--input FILE`, they are the first lines of a file.
+processor times: if workers do not slow each other down, two take as much as one. The lines are
+dates, because the default model reads dates. With `--input FILE`, they are the first lines of FILE.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def lines_of(options: argparse.Namespace) -> Iterator[str]:
 
 
 def cpu_seconds() -> float:
-    """Return the processor time of all commands that have ended, with their workers."""
+    """Return the processor time of all commands that have ended, and of their workers."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

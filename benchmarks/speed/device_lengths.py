@@ -1,16 +1,17 @@
-"""How do time and memory of a TFLite file depend on the length of the source?
+"""How do the time and the memory of a TFLite file depend on the length of the source?
 
 python benchmarks/speed/device_lengths.py --export files/after
 python benchmarks/speed/device_lengths.py before=files/before-64 ... after=files/after-64
 
-The first command writes an untrained model of 1.2 million parameters with the installed version:
-`NAME-64.PRECISION.tflite` and `NAME-1024.PRECISION.tflite`, with these values of
-`max_source_length`. Run it with an older version too, to compare with its files. The second
+The first command exports an untrained model of 1.2 million parameters with the installed version.
+It writes `NAME-64.PRECISION.tflite` and `NAME-1024.PRECISION.tflite`; the number is the value of
+`max_source_length`. To compare versions, also run this command with an older version. The second
 command translates texts of several lengths with each file, and writes a table.
 
 Each measurement runs in a separate process, because the table shows the peak of resident memory.
-Times are CPU times of one translation, without the first: the median in a process, and then the
-median of the rounds. An untrained model does not end its outputs, so each has 64 tokens, the most.
+Times are CPU times of one translation. A process leaves out its first translation and returns the
+median of the others; the table shows the median of the rounds. An untrained model does not end its
+outputs, so each output has 64 tokens, which is the maximum.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def measured(file: str, length: int, beam: bool) -> dict[str, float] | None:
 
 
 def rows_of(files: dict[str, str], lengths: list[int], rounds: int) -> list[dict[str, Any]]:
-    """Return a row per length, precision and search; the files take turns."""
+    """Return a row for each length, precision and search. The files take turns."""
     rows = []
     for precision in PRECISIONS:
         for beam in (False, True):

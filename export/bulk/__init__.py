@@ -6,7 +6,7 @@
     -> shards   `WriteFile` writes each file as a whole, `Finish` moves all of them to their places
 
 `BulkTranslation` joins these steps. They form one chain without side inputs, because some runners,
-such as Dask's, support nothing else. `TranslationHandler` is for pipelines of your own.
+such as the one for Dask, support nothing else. Use `TranslationHandler` in your own pipelines.
 """
 
 from keras_attention.lazy_imports import attach_stub

@@ -1,4 +1,4 @@
-"""The import of Apache Beam, which is an extra."""
+"""Import Apache Beam, which the extra [bulk] installs."""
 
 import logging
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from keras_attention.errors import InputError
 
 
 def import_beam() -> None:
-    """Import Apache Beam without its warnings about packages that are not needed here.
+    """Import Apache Beam, and hide its warnings about optional packages that we do not need.
 
     Raises:
-        InputError: if it is not installed.
+        InputError: if Apache Beam is not installed.
     """
     if find_spec("apache_beam") is None:
         raise InputError(f"bulk translation requires Apache Beam: {install_command('bulk')}.")
@@ -23,7 +23,7 @@ def import_beam() -> None:
 
 @contextmanager
 def logs_hidden() -> Iterator[None]:
-    """Hide warnings that Beam logs in the block."""
+    """Hide the warnings that Beam logs during the block."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -14,7 +14,7 @@ from keras_attention.files.text_files import decode_lines_or_errors
 from .storage import find_files, is_local, open_file
 
 Line = str | InputError
-"""A line, or the error that explains why it is no text."""
+"""A line, or the error that explains why it is not text."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class InputFile:
     """A file to translate.
 
     Attributes:
-        number: its place among all files, from 0.
+        number: its number among all files, counted from 0.
         path: its path or URL.
         begin: the number of bytes in the files before it.
         total: the number of bytes in all files.
@@ -41,9 +41,9 @@ class Chunk:
     Attributes:
         file: the file's number.
         path: the file's path.
-        first: the number of its first line, from 1.
-        output: the number of the output file that gets its translations.
-        lines: the lines. A chunk without lines only ensures that the output file is written.
+        first: the number of its first line, counted from 1.
+        output: the number of the shard for its translations.
+        lines: the lines. A chunk without lines only ensures that its shard is written.
     """
 
     file: int
@@ -71,11 +71,11 @@ def open_inputs(pattern: str) -> list[InputFile]:
     files = []
     if odd := [path for path in sizes if not _fits_column(path)]:
         raise InputError(
-            "--input: expected names of files in UTF-8 without tabs and line ends, because they "
-            f"are a column of the output. Received: {odd[0]!r}."
+            "--input: expected file names in UTF-8 without tabs or line ends, because the output "
+            f"has a column of file names. Received: {odd[0]!r}."
         )
     for number, (path, size) in enumerate(sizes.items()):
-        if number == 0 or is_local(path):  # in a store, opening a thousand files takes minutes
+        if number == 0 or is_local(path):  # opening many files in a store would take minutes
             _check_start(path)
         files.append(InputFile(number, path, begin, total))
         begin += size
@@ -83,7 +83,7 @@ def open_inputs(pattern: str) -> list[InputFile]:
 
 
 def _fits_column(path: str) -> bool:
-    """Return whether a path can be written into a column; other bytes than UTF-8 are surrogates."""
+    """Return whether a path fits into a column. Python decodes invalid UTF-8 to surrogates."""
     return not {"\t", "\n", "\r"} & {*path} and not any("\ud800" <= c <= "\udfff" for c in path)
 
 
@@ -97,11 +97,11 @@ class ReadChunks(beam.DoFn):
     """Reads files, and yields their lines in chunks.
 
     The position of a chunk in the input determines its shard: the first shard has the lines of the
-    first bytes, and so on. So the shards, one after the other, are in the order of the input. In a
-    compressed file, positions count compressed bytes.
+    first bytes, and so on. So the joined shards have the order of the input. In a compressed file,
+    positions count compressed bytes.
 
     Args:
-        size: number of lines in a chunk; the last one of a file may have fewer.
+        size: number of lines in a chunk; the last chunk of a file may have fewer.
         shards: number of shards.
     """
 
@@ -119,6 +119,6 @@ class ReadChunks(beam.DoFn):
             position = 0
             while found := list(islice(lines, self.size)):
                 output = (element.begin + position) * self.shards // max(1, element.total)
-                output = min(output, self.shards - 1)  # the file may have grown
+                output = min(output, self.shards - 1)  # the file may have grown since then
                 yield Chunk(element.number, element.path, first, output, found)
                 first, position = first + len(found), file.tell()

@@ -33,8 +33,8 @@ class Loaded:
 
     Attributes:
         translate: translates texts.
-        sort: whether to sort texts by length first, because `translate` does not, such as that of
-            a SavedModel.
+        sort: whether `answer` must sort the texts by length, because `translate` does not. That of
+            a SavedModel does not.
     """
 
     translate: Translate
@@ -81,7 +81,7 @@ class _TextHandler(ModelHandler[Any, Any, Loaded]):
     """The methods that both handlers share."""
 
     def set_environment_vars(self) -> None:
-        """Set the variables that TensorFlow reads when it is imported, unless they are set."""
+        """Set the environment variables that TensorFlow reads on import, unless they are set."""
         for name, value in child_environment({}, 1).items():
             os.environ.setdefault(name, value)
 
@@ -153,7 +153,7 @@ class ChunkHandler(_TextHandler):
         return self.load()
 
     def should_skip_batching(self) -> bool:
-        """Return True, because a chunk is a batch already."""
+        """Return True, because a chunk already is a batch."""
         return True
 
     def run_inference(

@@ -1,4 +1,4 @@
-"""The files of the output, which all appear at the end of the pipeline."""
+"""The files of the output, which appear together at the end of the pipeline."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ class OutputFiles:
     """The names of the output files.
 
     Attributes:
-        prefix: the path or URL with which they all begin.
-        shards: number of shards. It is also the number of the dead-letter file.
+        prefix: the path or URL with which all names begin.
+        shards: number of shards. The shards are counted from 0, so the dead-letter file gets this
+            number.
         suffix: the end of their names, such as ".tsv".
 
     Example:
@@ -49,16 +50,16 @@ class OutputFiles:
         return range(self.shards + 1)
 
     def final(self, number: int) -> str:
-        """Return the path of a complete file."""
+        """Return the final path of a file."""
         return f"{self.prefix}-{self._name(number)}"
 
     def partial(self, number: int) -> str:
-        """Return the path of a file while others are not complete yet."""
+        """Return the path of a file until all files are complete."""
         return f"{self.partial_folder}/{self._name(number)}"
 
     @property
     def partial_folder(self) -> str:
-        """The folder of the files while some are not complete yet."""
+        """The folder that holds the files until all of them are complete."""
         return f"{self.prefix}.partial"
 
     def _name(self, number: int) -> str:
@@ -74,7 +75,7 @@ class OutputFiles:
 
 
 class WriteFile(beam.DoFn):
-    """Writes each file of the output into the folder of the unfinished files.
+    """Writes each file of the output into the folder `OutputFiles.partial_folder`.
 
     If a runner repeats a bundle, it writes the same bytes again, so no line appears twice.
     """
@@ -84,11 +85,13 @@ class WriteFile(beam.DoFn):
         self.files = files
 
     def process(self, element: tuple[int, Iterable[Part]]) -> Iterator[tuple[None, int]]:
-        """Write a file with its parts in the order of the input, and yield the file's number."""
+        """Write a file, with its parts in the order of the input, and yield its number."""
         number, parts = element
         content = "".join(part for _, _, part in sorted(parts)).encode()
         if self.files.suffix.endswith(".gz"):
-            content = gzip.compress(content, mtime=0)  # equal texts give equal bytes
+            content = gzip.compress(
+                content, mtime=0
+            )  # without a time, equal texts give equal bytes
         write_file(self.files.partial(number), content)
         yield None, number
 
@@ -103,7 +106,7 @@ class Finish(beam.DoFn):
     def process(self, element: tuple[None, Iterable[int]]) -> None:
         """Move the files."""
         if missing := sorted({*self.files.numbers} - {*element[1]}):
-            raise InputError(f"{self.files.final(missing[0])}: was not written by any worker.")
+            raise InputError(f"{self.files.final(missing[0])}: no worker has written this file.")
         move_files(
             {self.files.partial(each): self.files.final(each) for each in self.files.numbers}
         )
@@ -111,7 +114,7 @@ class Finish(beam.DoFn):
 
 
 def prepare_output(files: OutputFiles, *, overwrite: bool) -> None:
-    """Check that there is no earlier output, or delete it, and make the folder.
+    """Check that there is no earlier output, or delete it, and create the folder.
 
     Args:
         files: the files that will be written.
@@ -123,20 +126,20 @@ def prepare_output(files: OutputFiles, *, overwrite: bool) -> None:
     """
     if not files.prefix.rpartition("/")[2]:
         raise InputError(
-            "--output: expected the beginning of the names of files, such as out. "
+            "--output: expected a prefix for the names of the output files, such as out. "
             f"Received: {files.prefix!r}."
         )
     earlier = files.earlier()
     if earlier and not overwrite:
         raise InputError(
-            f"{earlier[0]}: expected no earlier output with this prefix; give another --output, or "
-            "delete it with --overwrite."
+            f"{earlier[0]}: expected no earlier output with this prefix; choose another "
+            "--output, or delete the earlier output with --overwrite."
         )
     delete_output(files)
     make_parent(files.partial_folder)
 
 
 def delete_output(files: OutputFiles) -> None:
-    """Delete the output with this prefix, in any format, and what is not complete yet."""
+    """Delete the output with this prefix, in any format, and unfinished files."""
     delete_files(files.earlier())
     delete_folder(files.partial_folder)

@@ -29,16 +29,16 @@ NO_HYPOTHESIS = (
 )
 
 Part = tuple[int, int, str]
-"""Lines of an output file, after the number of their input file and of the chunk's first line."""
+"""Lines for an output file, and two numbers to sort by: input file and first line of the chunk."""
 
 
 @dataclass(frozen=True)
 class RecordFormat:
-    """How the lines of the output are written.
+    """The format of the output lines.
 
     Attributes:
-        as_json: whether each line is a JSON object, instead of columns with tabs between them.
-        confidence: computes confidences with the model's temperature.
+        as_json: whether each line is a JSON object. Otherwise, it has columns separated by tabs.
+        confidence: computes the confidences, with the model's temperature.
     """
 
     as_json: bool = False
@@ -68,8 +68,9 @@ class FormatChunk(beam.DoFn):
 
     Args:
         form: the format of the lines.
-        shards: number of shards; it is also the number of the dead-letter file.
-        progress: a file to which every finished chunk adds its number of lines; "" for none.
+        shards: number of shards, and so the number of the dead-letter file.
+        progress: path of a file to which the number of lines of each finished chunk is appended; ""
+            for none.
     """
 
     def __init__(self, form: RecordFormat, shards: int, progress: str = "") -> None:
@@ -81,7 +82,7 @@ class FormatChunk(beam.DoFn):
         self.counters = {name: Metrics.counter(NAMESPACE, name) for name in COUNTERS}
 
     def process(self, element: tuple[Chunk, list[Answer]]) -> Iterator[tuple[int, Part]]:
-        """Yield the lines for each output file, after the file's number."""
+        """Yield the number of each output file with the lines for this file."""
         chunk, answers = element
         written, dead = [], []
         for number, answer in enumerate(answers, start=chunk.first):
@@ -113,7 +114,7 @@ class FormatChunk(beam.DoFn):
 
 
 def _reason(answer: Answer, path: str, number: int) -> str:
-    """Return why a line has no translation; "" if it has one."""
+    """Return the reason why a line has no translation, or "" if it has one."""
     if isinstance(answer, Translation):
         return "" if answer.hypotheses else NO_HYPOTHESIS
     reason = answer.problem if isinstance(answer, TextError) else str(answer)
@@ -121,7 +122,7 @@ def _reason(answer: Answer, path: str, number: int) -> str:
 
 
 def _append(path: str, text: str) -> None:
-    """Append to a file that several processes write. Do nothing where there is no such file."""
+    """Append to a file that several processes write to. Do nothing if the file does not exist."""
     with suppress(OSError):
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
         os.write(descriptor, text.encode())

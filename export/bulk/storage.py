@@ -1,7 +1,7 @@
-"""The same functions for files of this machine and of the stores that Beam can read.
+"""Read, write, move and delete files on this machine and in the stores that Beam supports.
 
-A path that contains `://` belongs to a store. For local files, patterns and errors are those of the
-other commands, and a file is on the disk before it gets its name.
+A path that contains `://` belongs to a store. Local files have the patterns and the errors of the
+other commands. A local file is flushed to disk before it gets its final name.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def is_local(path: str) -> bool:
 
 
 def find_files(pattern: str) -> dict[str, int]:
-    """Return the size in bytes of each file that matches a pattern, sorted by paths.
+    """Return the size in bytes of each file that matches a pattern, by path, in sorted order.
 
     Raises:
         InputError: if a local file is missing, no file matches, or the store cannot be read.
@@ -49,7 +49,7 @@ def find_files(pattern: str) -> dict[str, int]:
 
 
 def files_that_begin(prefix: str) -> list[str]:
-    """Return the files whose paths begin with a text, sorted."""
+    """Return the sorted paths of the files whose paths begin with `prefix`."""
     if is_local(prefix):
         return sorted(filter(os.path.isfile, glob.glob(f"{glob.escape(prefix)}*")))
     with _errors_of_writing(prefix):
@@ -58,7 +58,7 @@ def files_that_begin(prefix: str) -> list[str]:
 
 @contextmanager
 def open_file(path: str) -> Iterator[Any]:
-    """Open a file for reading bytes, which are not unpacked.
+    """Open a file to read its bytes, without decompressing them.
 
     Raises:
         InputError: if it cannot be read.
@@ -72,7 +72,7 @@ def open_file(path: str) -> Iterator[Any]:
 
 
 def write_file(path: str, content: bytes) -> None:
-    """Write a file, which appears only when it is complete, as files in a store always do."""
+    """Write a file that appears only when it is complete, as every file in a store does."""
     if is_local(path):
         text_files.write_file(path, content)
         return
@@ -82,18 +82,18 @@ def write_file(path: str, content: bytes) -> None:
 
 
 def move_files(moves: Mapping[str, str]) -> None:
-    """Move files. Skip missing ones that an earlier attempt has moved.
+    """Move files. Skip those that an earlier attempt has already moved.
 
     Raises:
-        InputError: if a file is in neither place, or cannot be moved.
+        InputError: if a file exists under neither path, or cannot be moved.
     """
     with _errors_of_writing(next(iter(moves.values()))):
         left = {old: new for old, new in moves.items() if FileSystems.exists(old)}
         for old, new in moves.items():
             if old not in left and not FileSystems.exists(new):
                 raise InputError(
-                    f"{old}: expected the file that a worker wrote. Received: no file; workers on "
-                    "several machines need a folder that they share."
+                    f"{old}: expected the file that a worker wrote. Received: no file; if the "
+                    "workers run on several machines, choose a folder that all of them share."
                 )
         if left:
             FileSystems.rename([*left], [*left.values()])
@@ -107,7 +107,7 @@ def delete_files(paths: list[str]) -> None:
 
 
 def delete_folder(path: str) -> None:
-    """Delete a folder with everything in it, if there is one."""
+    """Delete a folder and all files in it, if it exists."""
     if is_local(path):
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -115,10 +115,10 @@ def delete_folder(path: str) -> None:
 
 
 def make_parent(path: str) -> None:
-    """Make the folder of a local file, if it is missing.
+    """Create the folder of a local file, if it does not exist.
 
     Raises:
-        InputError: if it cannot be made.
+        InputError: if the folder cannot be created.
     """
     if is_local(path):
         try:

@@ -114,7 +114,7 @@ class DeviceFile:
 
 
 def source_lengths(codec: TextCodec) -> tuple[int, int]:
-    """Return the declared numbers of tokens of a source, and of those that have an alignment."""
+    """Return the declared number of ids of a source, and that number without source features."""
     source = codec.settings.max_source_length
     return source, source - len(codec.source.features)
 

@@ -234,7 +234,7 @@ class DeviceTranslator:
         return self.text_limit.fits(text, self.codec.source)
 
     def _source(self, text: str) -> Any:
-        """Return the ids of a text `[1, S]`, padded only if the file requires a fixed length."""
+        """Return the ids of a text `[1, S]`. Pad them only if the file requires a fixed length."""
         ids = self.text_limit.encode(text, self.codec.source)
         source = np.full((1, max(len(ids), self.least_tokens)), PAD_ID, "int32")
         source[0, : len(ids)] = ids

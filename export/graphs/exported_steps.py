@@ -1,8 +1,8 @@
-"""Search with forced terms by the exported `encode` and `step`, for a SavedModel or a TFLite file.
+"""Search with forced terms in a SavedModel or a TFLite file.
 
-The terms of a source depend on its text, so the searches in an export, whose automaton is a part of
-the graph, cannot force them. But `search` runs any object with the methods `encode` and `step`. So
-this module runs the exported functions as such an object, with the same search as for the model.
+A search in an export has a fixed automaton, but the terms to force depend on the text of a source.
+So the export cannot force them itself. However, `search` accepts any object with the methods
+`encode` and `step`. This module makes such an object from the exported functions of these names.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 class StepMemory(NamedTuple):
-    """What the steps of a search read about `B` sources.
+    """The memory of `B` sources, as the steps of an export read it.
 
     Attributes:
         mask: `[B, S]`, True for a real token.
@@ -48,14 +48,15 @@ class StepMemory(NamedTuple):
 
 
 class ExportedSteps:
-    """A model for `search` that runs the `encode` and the `step` of an export.
+    """A model for `search` that runs the functions `encode` and `step` of an export.
 
     Args:
-        encode: from ids `[B, F + S]` to the outputs of `model_functions.encode`.
-        step: from tokens `[N]`, the ids that `encode` got, and its outputs with the states of `N`
-            hypotheses by name, to the outputs of `model_functions.step`.
+        encode: maps ids `[B, F + S]` to the outputs of `model_functions.encode`.
+        step: receives tokens `[N]`, the ids that were given to `encode`, and the outputs of
+            `encode` by name, with the states of `N` hypotheses. Returns the outputs of
+            `model_functions.step`.
         features: number of source features `F`.
-        longest: the largest number of steps, or None.
+        longest: the largest number of decoder steps, or None if there is no limit.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ def check_terms(terms: Any, codec: TextCodec, options: SearchOptions, *, limited
 
     Raises:
         OptionError: if the export's outputs are limited, or the search is greedy.
-        TextError: if a term cannot be used. The error counts the entries.
+        TextError: if a term cannot be used. The error contains the number of its entry.
         InputError: if Keras runs on another backend than TensorFlow.
     """
     entries = term_entries(terms)
@@ -176,9 +177,9 @@ def translate_forced(
 def _with_padding(log_probabilities: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Return logits whose log-softmax equals log-probabilities `[N, V]`.
 
-    An export gives no probability to the tokens that are never generated. Without their share, the
-    search would normalize the other probabilities again, and its scores would be too high. So
-    padding, which is one of these tokens, gets the share.
+    An export returns a probability of 0 for tokens that search never generates, so the others sum
+    to less than 1. The softmax of `search` would raise them to a sum of 1, and scores would be too
+    high. So this function gives the missing probability to padding, which is never generated.
     """
     logits = np.array(log_probabilities, "float32")
     share = 1 - np.exp(logits.astype("float64")).sum(axis=-1)

@@ -20,14 +20,14 @@ from .unknown_tokens import unknown_places
 
 
 class Progress(NamedTuple):
-    """The state of a search after some tokens of `B` outputs, without the sources.
+    """The state of a greedy search for `B` outputs, from which the next request continues it.
 
     Attributes:
         tokens: the ids so far `[B, T]`, padded with 0.
-        places: for each `<unk>` the place of the source token that replaces it, counted from 1;
+        places: for each `<unk>`, the position of the source token that replaces it, counted from 1;
             0 for other tokens `[B, T]`.
-        score: the sums of the log-probabilities `[B]`.
-        node: the nodes in the automaton `[B]`, or `()` without one.
+        score: the sum of the log-probabilities of each output `[B]`.
+        node: the node of each output in the automaton `[B]`, or `()` without an automaton.
         state: the decoder's state.
     """
 
@@ -39,12 +39,12 @@ class Progress(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One part of `B` outputs: up to `k` more tokens.
+    """A part of `B` outputs: up to `k` more tokens of each.
 
     Attributes:
-        progress: the progress with which the next part starts.
+        progress: the state of the search after this part.
         ended: whether each output is complete `[B]`.
-        begins: number of tokens of each output before this part `[B]`.
+        begins: the number of tokens of each output before this part `[B]`.
         scores: the sum of the log-probabilities up to each token `[B, k]`.
         alignment: the weights of each token `[B, k, S]`; 0 after the end.
     """
@@ -64,19 +64,19 @@ def continue_greedily(
     restore: Callable[[Progress], Progress],
     count: int,
 ) -> Part:
-    """Search for the next tokens of each output, as a greedy search of the whole output does.
+    """Find the next tokens of each output. They are those of a greedy search for the whole output.
 
-    The outputs may have different numbers of tokens, because a server merges requests. Then the
-    loop runs from the fewest to the most tokens, and each output changes only in its own steps.
+    A server may merge requests for outputs with different numbers of tokens. The loop then starts
+    at the end of the shortest output, and changes each output only in the steps that belong to it.
 
     Args:
         model: the model.
-        source: ids `[B, S]`, each row ended by the end token. An empty source has ended.
+        source: ids `[B, S]`, each row ended by the end token. An empty source has an empty output.
         options: how to search; the beam width is ignored.
         automaton: the automaton that accepts the allowed outputs; None allows all.
-        restore: called with the progress of outputs without tokens, returns that of the part
-            before this one.
-        count: the largest number of tokens `k` in a part.
+        restore: a function that receives the progress of a new search, and returns the progress
+            after the previous part.
+        count: the largest number of tokens in a part, `k`.
     """
     constraints = make_constraints(options, None, automaton=automaton)
     memory, state = model.encode(source)
@@ -109,7 +109,7 @@ def continue_greedily(
 
 
 def note_unknown(part: Part, source_length: tf.Tensor) -> Part:
-    """Note the place of the source token that replaces each new `<unk>`.
+    """Store the position of the source token that replaces each new `<unk>`.
 
     Args:
         part: the part.
@@ -127,13 +127,13 @@ def note_unknown(part: Part, source_length: tf.Tensor) -> Part:
 
 
 def prefixes(rows: tf.Tensor, begins: tf.Tensor, count: int, padding: int | str) -> tf.Tensor:
-    """Return the first tokens of each row up to each token of a part, `[B, count, T]`.
+    """Return, for each token of a part, the output up to this token: `[B, count, T]`.
 
     Args:
         rows: ids or tokens `[B, T]`.
         begins: number of tokens before the part `[B]`.
         count: number of tokens of the part.
-        padding: replaces the tokens after those.
+        padding: the value that replaces all later tokens.
     """
     last = (begins[:, tf.newaxis] + tf.range(count))[:, :, tf.newaxis]
     kept = tf.range(tf.shape(rows)[1]) <= last
@@ -156,7 +156,7 @@ def new_tokens(tokens: tf.Tensor, begins: tf.Tensor, count: int) -> tf.Tensor:
 def within_range(
     progress: Progress, model: Model, source: tf.Tensor, automaton: Automaton | None
 ) -> Progress:
-    """Return a progress whose indices are all in their ranges, because a client sent them.
+    """Limit the indices of a progress to valid ranges, because a client may send any numbers.
 
     Args:
         progress: the progress.
@@ -209,7 +209,7 @@ def _make_part(
 def _advance_some(
     advance: Any, t: Any, live: Live, history: Any, *, memory: Any, begins: Any, ends: Any
 ) -> tuple[Live, Any]:
-    """Run step `t` for the outputs that have `t` tokens; keep the others as they are."""
+    """Run step `t` for the outputs with `t` tokens, and do not change the other outputs."""
     tokens, alignments, scores = history
     active = ~live.finished & (begins <= t) & (t < ends)
 
@@ -219,7 +219,7 @@ def _advance_some(
 
     new, (new_tokens, alignments) = advance(t, live, (tokens, alignments), memory)
     live = map_tensors(choose, new, live)
-    # Nothing reads the values of other rows, except tokens.
+    # Other rows get alignments and scores for step `t` too, but nothing reads them.
     tokens = tf.where(active, new_tokens, tokens)
     return live, (tokens, alignments, write_step(scores, t, live.scores))
 
@@ -229,6 +229,6 @@ def _count(tokens: tf.Tensor) -> tf.Tensor:
 
 
 def _last(tokens: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    """Return the last token of each row, or the start token."""
+    """Return the last token of each row, or the start token if the row has none."""
     last = tf.gather(tokens, tf.maximum(count - 1, 0), batch_dims=1)
     return tf.where(count > 0, last, START_ID)

@@ -32,7 +32,7 @@ def replace_unknown(
 
 
 def unknown_places(ids: tf.Tensor, alignment: tf.Tensor, source_length: tf.Tensor) -> tf.Tensor:
-    """Return the place of the source token that replaces each `<unk>`, counted from 1.
+    """Return the position of the source token that replaces each `<unk>`, counted from 1.
 
     The arguments are those of `replace_unknown`.
 
@@ -48,6 +48,6 @@ def unknown_places(ids: tf.Tensor, alignment: tf.Tensor, source_length: tf.Tenso
 
 
 def write_sources(places: tf.Tensor, tokens: tf.Tensor, source_tokens: tf.Tensor) -> tf.Tensor:
-    """Write source tokens `[B, S]` over the tokens whose place is not 0; see `unknown_places`."""
+    """Replace tokens by source tokens `[B, S]` where `places` is not 0; see `unknown_places`."""
     sources = tf.gather(source_tokens, tf.maximum(places - 1, 0), batch_dims=1)
     return tf.where(places > 0, sources, tokens)

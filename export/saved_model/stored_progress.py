@@ -1,8 +1,9 @@
-"""The progress of a search as a string for each output, which a client sends back to the server.
+"""Convert the progress of a search to strings, one for each output, and back.
 
-A string is the base64 form (RFC 4648, section 5, without padding) of 32-bit floats in little-endian
-order. They hold ids and nodes exactly, because both are below 2 ** 24. A string depends only on its
-own text, so a server may merge requests for texts of different lengths.
+A server returns the strings, and the client sends them with its next request. A string encodes
+32-bit floats in little-endian order as base64 (RFC 4648, section 5, without padding). These floats
+represent ids and nodes exactly, because both are below 2 ** 24. A string depends only on its own
+text, so a server may merge requests for texts of different lengths.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from ..graphs.streamed_search import Progress
 EXPECTED = "expected the `state` of an answer to the same text, or an empty one."
 
 _BYTES = 4
-"""Bytes of a number."""
+"""Number of bytes of a float."""
 
 
 def to_strings(progress: Progress, steps: tf.Tensor) -> tf.Tensor:
-    """Return the strings `[B]` of a progress.
+    """Convert a progress to strings `[B]`.
 
     Args:
         progress: the progress.
@@ -36,7 +37,7 @@ def to_strings(progress: Progress, steps: tf.Tensor) -> tf.Tensor:
     stored = tf.map_fn(
         tf.io.serialize_tensor, fixed, fn_output_signature=tf.TensorSpec([], tf.string)
     )
-    # A serialized tensor ends with its numbers.
+    # The last bytes of a serialized tensor are its numbers.
     begin = tf.strings.length(stored) - _BYTES * tf.shape(fixed)[1]
     return tf.io.encode_base64(tf.strings.substr(stored, begin, layout.size(steps)))
 
@@ -44,11 +45,11 @@ def to_strings(progress: Progress, steps: tf.Tensor) -> tf.Tensor:
 def from_strings(
     strings: tf.Tensor, fresh: Progress, steps: tf.Tensor
 ) -> tuple[Progress, tf.Tensor]:
-    """Return the progress in strings, and whether each string can be used `[B]`.
+    """Convert strings to a progress, and return whether each string is valid `[B]`.
 
     Args:
-        strings: the strings `[B]`. An empty one, or one that cannot be used, has no tokens.
-        fresh: the progress of outputs without tokens.
+        strings: the strings `[B]`. For an empty or invalid string, the output has no tokens yet.
+        fresh: the progress of a new search.
         steps: number of steps of each source's memory `[B]`.
     """
     layout, flat = _Layout(fresh), tf.nest.flatten(fresh)
@@ -74,10 +75,10 @@ def from_strings(
 
 
 class _Layout:
-    """The order of the numbers in a string: first the tensors of fixed size, then the others.
+    """The order of the numbers in a string.
 
-    Each of the others has an axis with a place for each step of the source. Their numbers are in
-    the order of these steps, so that the padding of a source comes last.
+    The tensors of fixed size come first. Each of the other tensors has an axis for the steps of the
+    source. Their numbers are sorted by these steps, so that the padding of a source comes last.
 
     Args:
         progress: a progress with the static shapes of all its tensors.
@@ -92,18 +93,18 @@ class _Layout:
         self.widths = [prod(size for size in x.shape[1:] if size is not None) for x in flat]
 
     def size(self, steps: tf.Tensor) -> tf.Tensor:
-        """Return the number of bytes for sources of some steps."""
+        """Return the number of bytes of each output, for sources with these numbers of steps."""
         fixed, varying = (
             sum(self.widths[place] for place in places) for places in (self.fixed, self.varying)
         )
         return _BYTES * (fixed + steps * varying)
 
     def most_steps(self, flat: list[tf.Tensor]) -> tf.Tensor:
-        """Return the number of steps in the tensors, or 0 if none of them has such an axis."""
+        """Return the size of the axis for the steps of the source, or 0 if no tensor has it."""
         return tf.shape(flat[self.varying[0]])[self.axes[self.varying[0]]] if self.varying else 0
 
     def to_rows(self, place: int, x: tf.Tensor) -> tf.Tensor:
-        """Return a tensor as `[B, N]` or `[B, S, N]`."""
+        """Reshape a tensor to `[B, N]`, or to `[B, S, N]` if it has an axis for source steps."""
         axis, width = self.axes[place], self.widths[place]
         if axis is None:
             return tf.reshape(x, [-1, width])
@@ -113,7 +114,7 @@ class _Layout:
     def from_rows(
         self, numbers: tf.Tensor, flat: list[tf.Tensor], most: tf.Tensor
     ) -> list[tf.Tensor]:
-        """Return the tensors in `numbers` `[B, N]`, in the shapes and dtypes of `flat`."""
+        """Split `numbers` `[B, N]` into tensors with the shapes and dtypes of `flat`."""
         widths = [self.widths[place] for place in self.fixed]
         fixed = tf.split(numbers[:, : sum(widths)], widths, axis=1)
         found = dict(zip(self.fixed, fixed, strict=True))
@@ -134,11 +135,11 @@ class _Layout:
 
 
 def _varying_axis(x: tf.Tensor) -> int | None:
-    """Return the axis of the source's steps, or None if there is none."""
+    """Return the axis for the steps of the source, or None if the tensor has none."""
     axes = [axis for axis, size in enumerate(x.shape) if axis and size is None]
     return axes[0] if axes else None
 
 
 def _moved(rank: int, axis: int) -> list[int]:
-    """Return the order of axes in which `axis` follows the first one."""
+    """Return the permutation of the axes that moves `axis` to the second place."""
     return [0, axis, *(each for each in range(1, rank) if each != axis)]

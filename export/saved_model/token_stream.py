@@ -27,8 +27,9 @@ def stream_text(
     """Translate one text greedily and yield each token as soon as it is chosen.
 
     Args:
-        signatures: the graphs by name. `tokenize`, `encode`, `step` and `detokenize` are run; or
-            `stream`, for a few tokens at a time, if the model replaces `<unk>`.
+        signatures: the graphs by name. If the model replaces `<unk>`, `stream` is run, which
+            returns a few tokens at a time. Otherwise `tokenize`, `encode`, `step` and `detokenize`
+            are run.
         manifest: the export's manifest, with the search settings.
         text: the text, with its source features.
         automaton: the automaton that accepts the allowed outputs, or None if all are allowed.
@@ -48,7 +49,7 @@ def stream_text(
 
 
 def _stream_parts(signature: Any, text: str) -> Iterator[StreamedToken]:
-    """Run the signature `stream` once, and again whenever its tokens are used up."""
+    """Yield tokens of the signature `stream`, and run it again when no token is left."""
     texts = tf.constant(encode_texts([text]), tf.string)
 
     def continue_from(state: bytes) -> tuple[list[StreamedToken], bytes]:

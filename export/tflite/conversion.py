@@ -216,8 +216,8 @@ def convert(graphs: Mapping[str, Any], model: Model) -> bytes:
         tf.saved_model.save(holder, folder, signatures=graphs)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(graphs))
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        # An encoder then writes its outputs into one buffer. By default, it copies all of them at
-        # each step, which takes twice as long.
+        # The loop of an encoder then writes each output into its place in a tensor. By default, it
+        # builds the tensor from all its rows again at each step, which is slower.
         converter._experimental_enable_dynamic_update_slice = True
         file_bytes: bytes = converter.convert()
     return file_bytes

@@ -1,4 +1,4 @@
-"""The length of a source that a TFLite file declares, although its graphs accept any length."""
+"""Declare a length of the source in a TFLite file, although its graphs accept any length."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from .flat_file import pack_flat_file, read_flat_file
 def declare_length(file_bytes: bytes, source: int, attended: int) -> bytes:
     """Declare a length for the inputs and outputs of the signatures for one source.
 
-    Runtimes that can resize an input run these signatures with sources of any length, although the
-    declared shapes are fixed. LiteRT.js cannot, and refuses an input without a fixed shape; it
-    runs them with the declared length, to which sources are padded.
+    Most runtimes can resize an input. They run these signatures with sources of any length,
+    although the declared shapes are fixed. LiteRT.js cannot resize inputs, and refuses an input
+    without a fixed shape. There, callers pad each source to the declared length.
 
     Args:
         file_bytes: the flat buffer of signatures with a `source` of any length.
         source: the length of `source`.
-        attended: the length of all other tensors whose length depends on that of `source`.
+        attended: the length of all other tensors whose length depends on that of `source`, which
+            is less by the number of source features.
 
     Returns:
         The changed flat buffer.

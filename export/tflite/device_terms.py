@@ -1,8 +1,8 @@
-"""Forced terms in the outputs of a TFLite file, for programs that have the whole library.
+"""Force terms into the outputs of a TFLite file, in programs that have the whole library.
 
-The file's own beam search cannot force terms: the automaton of the terms of a source has up to a
-million edges, but all tensors in the file have a fixed size. So the search runs here, and only the
-encoder and the decoder steps run in the file.
+The file's own beam search cannot force terms. Their automaton depends on the source and can have up
+to a million edges, but the tensors of a search in the file have fixed sizes. So the search runs
+here, and the file runs only the encoder and the decoder steps.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Copies of the subgraphs of loops, so that no two signatures share one."""
+"""Copy the subgraphs of loops, so that no two signatures share one."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ _CALLED = ("condSubgraphIndex", "bodySubgraphIndex", "thenSubgraphIndex", "elseS
 def separate_signatures(model: Any) -> None:
     """Give each signature its own subgraphs for its loops and branches.
 
-    The converter lets signatures share equal subgraphs. If sources of different lengths run through
-    two signatures in turns, the runtime resizes a shared subgraph for one of them, and the other,
-    whose own inputs did not change, fails. The copies read the same buffers of weights.
+    The converter lets signatures share equal subgraphs, and the runtime resizes a shared subgraph
+    to the last source. If you then call another signature with a source of another length, it may
+    fail, because the runtime resizes a subgraph only when the signature's own inputs change. The
+    copies use the same weights.
 
     Args:
-        model: the flat buffer as objects; it is changed.
+        model: the flat buffer as objects, which this function changes.
     """
     taken: set[int] = set()
     for signature in model.signatureDefs:
@@ -25,13 +26,13 @@ def separate_signatures(model: Any) -> None:
 
 
 def _separate(model: Any, index: int, taken: set[int], own: dict[int, int]) -> None:
-    """Replace the subgraphs that a subgraph calls and that another signature has taken.
+    """Replace the subgraphs that a subgraph calls, if another signature already uses them.
 
     Args:
         model: the flat buffer as objects.
         index: the index of the calling subgraph, which belongs to one signature only.
-        taken: the subgraphs of all signatures so far; new ones are added.
-        own: the signature's own subgraph for each subgraph that it has called so far.
+        taken: the indices of the subgraphs that any signature uses; this function adds to them.
+        own: for each subgraph that the signature called in the converted file, its own one.
     """
     for operator in model.subgraphs[index].operators:
         for field in _CALLED:
@@ -46,7 +47,7 @@ def _separate(model: Any, index: int, taken: set[int], own: dict[int, int]) -> N
 
 
 def _copied(model: Any, index: int) -> int:
-    """Add a copy of a subgraph and return its index; the copy shares the tensors' descriptions."""
+    """Add a copy of a subgraph, and return its index. Both share the descriptions of tensors."""
     subgraph = copy.copy(model.subgraphs[index])
     subgraph.operators = [copy.copy(operator) for operator in subgraph.operators]
     for operator in subgraph.operators:

@@ -1,8 +1,8 @@
-"""The loop of LSTM and GRU layers on PyTorch, which runs each operation at once.
+"""The loop of LSTM and GRU layers on PyTorch, which runs without a compiled graph.
 
-Keras's loop on PyTorch multiplies the inputs by their weights in each step, calls the cell as a
-layer, and reads each step by a tensor as its index. Here one product projects the inputs of all
-steps, and a step is only the operations of the recurrence.
+In each step, Keras's loop on PyTorch multiplies the inputs by their weights, calls the cell as a
+layer, and uses a tensor as the index of the step. Our loop projects the inputs of all steps in one
+product before the loop. Each step runs only the operations of the recurrence.
 
 This module relies on `inner_loop` of Keras's recurrent layers, like `hoisted_rnn`. Delete it when
 Keras's loop on PyTorch does the same.

@@ -64,8 +64,8 @@ class CheckedFolder:
     """A folder that is written completely or not at all, and that is checked before it is read.
 
     A record in the folder holds its origin, which says what it was made from, and the size and
-    CRC-32 of each file. Damage is therefore found before a file is used. A file that nobody has
-    written since its last check, which its `FileState` tells, is not read again.
+    CRC-32 of each file. Damage is therefore found before a file is used. A file is checked again
+    only if its `FileState` has changed since its last check.
 
     Args:
         path: the folder; it need not exist.
@@ -112,8 +112,8 @@ class CheckedFolder:
     def problem(self, origin: Mapping[str, str]) -> str:
         """Return why the files cannot be used, or "" if they can.
 
-        Files whose state has changed since their last check are read. If there is no folder, the
-        problem is "missing".
+        Read only the files whose state has changed since their last check. If there is no folder,
+        return "missing".
 
         Args:
             origin: what the files must have been made from.
@@ -173,13 +173,13 @@ class CheckedFolder:
         return _RECORD.parse(read_artefact(path), os.fspath(path))
 
     def _find_damage(self, record: Mapping[str, Any]) -> str:
-        """Check the files against the record, and keep the new states of those without damage."""
+        """Check the files against the record. If all are intact, store their new states."""
         known = record.get("states", {})
         settled: dict[str, FileState] = {}
         for name, expected in record["files"].items():
             path = self.path / name
             state = FileState.find(path)
-            if state is not None and state.is_settled():  # before the file is read
+            if state is not None and state.is_settled():  # must be called before the read below
                 settled[name] = state
             is_known = state is not None and [*state] == known.get(name)
             if not is_known and _found_sum(path, size=expected[0]) != expected:

@@ -1,4 +1,7 @@
-"""States of files, which show without reading a file whether it has changed, and digests."""
+"""States and digests of files.
+
+The state of a file shows whether the file has changed, so that it need not be read again.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,25 @@ from keras_attention.files.schema import JsonFile, Kind, dictionary_of, format_j
 from keras_attention.files.text_files import not_readable, write_file
 
 _SETTLED = 2 * 10**9
-"""Nanoseconds after which a change gets another time, on any file system: FAT counts in 2 s."""
+"""Nanoseconds after which a second change of a file gets another time than the first one.
+
+This holds on every file system. FAT has the coarsest clock, with ticks of 2 seconds.
+"""
 
 
 class FileState(NamedTuple):
-    """The size, the times and the identity of a file, without its content.
+    """The size, the times and the identity of a file.
 
-    Every program that writes into a file, or replaces it, changes its state. Damage by a failing
-    disk does not.
+    The state changes whenever a program writes to the file or replaces it. It does not change when
+    a failing disk damages the file.
 
     Attributes:
         size: size in bytes.
         modified: time of the last change of the content, in nanoseconds.
-        changed: time of the last change of content or attributes, which programs cannot set.
-        inode: the file's number on its device.
-        device: the device's number.
+        changed: time of the last change of the content or the attributes, in nanoseconds. Programs
+            cannot set it.
+        inode: the number of the file on its device.
+        device: the number of the device.
     """
 
     size: int
@@ -59,9 +66,9 @@ class FileState(NamedTuple):
             return None
 
     def is_settled(self) -> bool:
-        """Return whether any change from now on gives the file another state.
+        """Return whether every later change will give the file another state.
 
-        A change in the same tick of the file system's clock as the last one would not.
+        Two changes in the same tick of the file system's clock may leave the state equal.
         """
         return self.modified <= time.time_ns() - _SETTLED
 
@@ -77,14 +84,14 @@ STATE = Kind(
 
 
 def settle(path: Path) -> FileState:
-    """Set the time of a file that was just written back, so that its state is settled."""
+    """Set the time of a new file to a few seconds ago, so that its state is settled."""
     earlier = time.time_ns() - 2 * _SETTLED
     os.utime(path, ns=(earlier, earlier))
     return FileState.of(path)
 
 
 _known: dict[str, tuple[FileState, str]] = {}
-"""The settled states of files, with the digests computed or loaded, by absolute path."""
+"""For each absolute path, a settled state of the file and its digest."""
 
 _FORMAT = 1
 _FILE = JsonFile(
@@ -106,9 +113,9 @@ _FILE = JsonFile(
 
 
 def cached_checksum(path: str | os.PathLike[str]) -> str:
-    """Return `checksum_of` a file, computed once as long as the state of the file is the same.
+    """Return `checksum_of` a file. Compute it only once while the state of the file is the same.
 
-    A file that was written in the last seconds is read each time.
+    A file that was written in the last two seconds is read at each call.
 
     Raises:
         InputError: If the file is missing, unreadable or not a regular file.
@@ -117,7 +124,7 @@ def cached_checksum(path: str | os.PathLike[str]) -> str:
     known, sha256 = _known.get(name, (None, ""))
     if known == state:
         return sha256
-    is_settled = state.is_settled()  # before the file is read
+    is_settled = state.is_settled()  # must be called before the file is read
     sha256 = checksum_of(Path(path))
     if is_settled:
         _known[name] = state, sha256
@@ -125,7 +132,10 @@ def cached_checksum(path: str | os.PathLike[str]) -> str:
 
 
 def load_checksums(path: Path) -> None:
-    """Let `cached_checksum` use the digests that `save_checksums` wrote, if there are any."""
+    """Load the digests that `save_checksums` wrote, for `cached_checksum`.
+
+    Do nothing if the file is missing or damaged.
+    """
     if not path.exists():
         return
     try:
@@ -137,11 +147,13 @@ def load_checksums(path: Path) -> None:
 
 
 def save_checksums(path: Path, names: Iterable[str]) -> None:
-    """Write the digests that `cached_checksum` knows of files, if all names are UTF-8.
+    """Write the digests of files that `cached_checksum` has computed or loaded.
+
+    Nothing is written if a name is not UTF-8.
 
     Args:
-        path: the file to write; it is not written again if it already has the same content.
-        names: the files.
+        path: the file to write. If it already has this content, it is not written again.
+        names: the files whose digests to write. Files without a digest are left out.
 
     Raises:
         InputError: if the file cannot be written.

@@ -15,7 +15,7 @@ _axis: ContextVar[str | None] = ContextVar("_axis", default=None)
 
 @contextmanager
 def replicas_along(axis: str) -> Iterator[None]:
-    """Within this block, each index of a mapped axis of JAX is a replica."""
+    """Treat each index of a mapped axis of JAX as a replica, within the block."""
     token = _axis.set(axis)
     try:
         yield

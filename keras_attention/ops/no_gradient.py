@@ -1,4 +1,4 @@
-"""Search and scoring without a record of the operations for a gradient."""
+"""Turn off gradients for functions that only search or score."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -10,10 +10,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def without_gradient(function: Function) -> Function:
-    """Decorate a function that nothing differentiates.
+    """Turn off gradients while a function runs.
 
-    PyTorch otherwise stores the operations of every step for a gradient, and its results do not
-    convert to NumPy arrays. The other backends record operations only where they are asked to.
+    Otherwise PyTorch stores the operations of every step for a gradient, and the results cannot be
+    converted to NumPy arrays. The other backends record operations only on request.
 
     Args:
         function: a function that returns tensors.

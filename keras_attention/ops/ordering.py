@@ -1,4 +1,4 @@
-"""The largest entries of rows, in an order that every backend agrees on."""
+"""Find the largest entries of rows, in the same order on every backend."""
 
 import keras
 from keras import ops
@@ -7,16 +7,17 @@ from keras_attention.ops.masking import Tensor
 
 
 def largest(x: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
-    """Return `ops.top_k`, with equal values sorted by place.
+    """Return the result of `ops.top_k`, with equal values sorted by position.
 
-    TensorFlow and JAX sort so themselves. PyTorch's order of equal values is arbitrary.
+    TensorFlow and JAX already sort them like this. On PyTorch, the order of equal values is
+    arbitrary.
 
     Args:
         x: `[..., M]`.
         count: how many entries, at most `M`.
 
     Returns:
-        Values and int32 places, `[..., count]`, largest first.
+        Values and their int32 positions, `[..., count]`, largest first.
 
     Example:
     >>> import numpy as np
@@ -28,10 +29,10 @@ def largest(x: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
     if keras.backend.backend() != "torch":
         return ops.top_k(x, count)  # type: ignore[no-any-return]
     x = ops.convert_to_tensor(x)
-    if count == 1:  # the first of equal values wins
+    if count == 1:  # `argmax` returns the first of equal values
         return ops.max(x, axis=-1, keepdims=True), ops.argmax(x, axis=-1, keepdims=True)
     values, places = ops.top_k(x, min(count + 1, x.shape[-1]))
     if bool(ops.any(values[..., 1:] == values[..., :-1])):
-        places = ops.argsort(-x, axis=-1)  # a stable sort, which takes longer
+        places = ops.argsort(-x, axis=-1)  # a stable sort, which is slower
         values = ops.take_along_axis(x, places[..., :count], axis=-1)
     return values[..., :count], ops.cast(places[..., :count], "int32")

@@ -143,9 +143,9 @@ class ServingClient:
         settings of the exported model, or, if an option is given, with the signature `beam`.
 
         A string is translated greedily with the signature `stream`. A request returns up to four
-        tokens, and the state of the search, which the next request contains. So the requests for
-        one text may go to several servers. Closing the iterator stops the requests. The deadline
-        applies to each of them.
+        tokens and the state of the search, and the next request contains this state. So the
+        requests for one text may go to different servers. If you close the iterator, no more
+        requests are sent. The deadline applies to each request.
 
         Args:
             texts: a string, or any iterable of strings.

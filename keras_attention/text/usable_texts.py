@@ -1,4 +1,4 @@
-"""Translate lines, some of which cannot be used."""
+"""Translate lines, and keep an error for each line that cannot be translated."""
 
 from __future__ import annotations
 

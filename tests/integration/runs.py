@@ -59,7 +59,7 @@ def train_eagerly(patch):
 
 
 def search_eagerly(patch):
-    """Search without graphs; tracing one takes longer than a few short outputs."""
+    """Search without graphs, because tracing a graph takes longer than a few short searches."""
     from keras_attention.translation import compiled_search
 
     compile_arrays = compiled_search.compile_arrays

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
-    """Return a folder with three files, one of which has lines that cannot be used."""
+    """Return a folder with three files. One of them has lines that cannot be translated."""
     folder = tmp_path_factory.mktemp("inputs")
     lines = [source.encode() for source, _ in generate_dates(260, 3)]
     (folder / "a.txt").write_bytes(b"\n".join(lines[:150]))
@@ -34,7 +34,7 @@ def inputs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory):
-    """Return a folder with enough lines to kill a worker in the middle."""
+    """Return a folder with so many lines that a worker can be killed before the end."""
     folder = tmp_path_factory.mktemp("many")
     for number in range(4):
         dates = generate_dates(200, number)
@@ -50,7 +50,7 @@ def rows_of(files):
     return [line.split("\t") for file in files for line in file.read_text().splitlines()]
 
 
-def test_shards_one_after_the_other_are_what_translate_prints(run, inputs, tmp_path):
+def test_the_joined_shards_are_what_translate_prints(run, inputs, tmp_path):
     pattern = inputs / "*.txt"
     expected = run("translate", DEVICE, pattern, "--scores", "--on-error", "skip")
     outcome = run("bulk", DEVICE, "--input", pattern, "-o", tmp_path / "out", "--shards", 3)
@@ -96,7 +96,7 @@ def test_a_saved_model_and_a_model_write_json_lines_in_gzip(kind, run, trained, 
     assert gzip.decompress((tmp_path / "out-dead-letters.jsonl.gz").read_bytes()) == b""
 
 
-def test_repeated_bundles_and_more_shards_than_lines_double_nothing(run, inputs, tmp_path):
+def test_repeated_bundles_and_more_shards_than_lines_repeat_no_line(run, inputs, tmp_path):
     few = tmp_path / "few.txt"
     few.write_text("march 27, 2016\n\n9/27/94")
     arguments = "bulk", DEVICE, "--input", few, "-o", tmp_path / "out", "--shards", 5
@@ -105,7 +105,7 @@ def test_repeated_bundles_and_more_shards_than_lines_double_nothing(run, inputs,
     assert len(shards_of(tmp_path / "out")) == 5
     outcome = run(*arguments)
     assert outcome.code == 2 and "expected no earlier output with this prefix" in outcome.err
-    # Options that are not complete delete nothing.
+    # A command with incomplete options deletes nothing.
     outcome = run(*arguments, "--overwrite", "--", "--runner", "DataflowRunner")
     assert outcome.code == 2 and outcome.err.startswith("error: RUNNER OPTIONS: Pipeline has val")
     assert outcome.err.count("\n") == 1 and len(shards_of(tmp_path / "out")) == 5
@@ -130,7 +130,7 @@ def maps_of(process):
         return ""
 
 
-def test_without_retries_a_killed_worker_leaves_no_output_and_the_next_run_all(run, many, tmp_path):
+def test_without_retries_a_killed_worker_leaves_no_output_until_the_next_run(run, many, tmp_path):
     options = "bulk", DEVICE, "--input", many / "*.txt", "-o", tmp_path / "out", "--shards", 2
     with started(*options, "--", "--direct_num_workers", 2) as process:
         wait_until(lambda: len(workers_of(process.pid)) == 2, PATIENCE)
@@ -145,7 +145,7 @@ def test_without_retries_a_killed_worker_leaves_no_output_and_the_next_run_all(r
     assert "".join(f"{row[2]}\t{row[4]}\n" for row in rows) == expected.out
 
 
-def test_with_retries_a_killed_worker_loses_and_doubles_nothing(run, many, tmp_path):
+def test_with_retries_a_killed_worker_loses_and_repeats_no_line(run, many, tmp_path):
     distributed = pytest.importorskip("distributed")
     expected = run("translate", DEVICE, many / "*.txt", "--scores")
     killed = []
@@ -169,7 +169,7 @@ def test_with_retries_a_killed_worker_loses_and_doubles_nothing(run, many, tmp_p
     assert "".join(f"{row[2]}\t{row[4]}\n" for row in rows) == expected.out
 
 
-def test_the_handler_translates_in_a_pipeline_of_ones_own():
+def test_the_handler_translates_in_a_users_own_pipeline():
     import apache_beam as beam
     from apache_beam.ml.inference.base import KeyedModelHandler, RunInference
     from apache_beam.testing.util import assert_that, equal_to

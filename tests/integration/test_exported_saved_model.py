@@ -30,7 +30,7 @@ def test_translations_equal_the_translators(variant, served):
 
 
 def without_end(translation):
-    """Return the tokens without the end token; a source token may be `</s>` too."""
+    """Return the tokens without the end token. Any other `</s>` was copied from the source."""
     tokens = list(translation.tokens)
     return tokens[:-1] if tokens[-1:] == ["</s>"] else tokens
 
@@ -52,7 +52,7 @@ def test_stream_yields_the_greedy_translation_of_a_string_token_by_token(variant
 
 
 def continue_all(stream, texts, draw):
-    """Return the tokens, the last text and the states of texts that are at different places."""
+    """Stream texts, some in each request. Return the tokens, last text and states of each text."""
     found = [[] for _ in texts]
     last, states, left = [""] * len(texts), [[b""] for _ in texts], list(range(len(texts)))
     while left:
@@ -73,7 +73,7 @@ def continue_all(stream, texts, draw):
     return found, last, states
 
 
-def test_the_signature_stream_continues_merged_texts_at_different_places(variant, signatures):
+def test_the_signature_stream_continues_merged_outputs_of_different_lengths(variant, signatures):
     texts = [*TEXTS, "abc"]
     draw = np.random.default_rng(3).random
     found, last, states = continue_all(signatures["stream"], texts, draw)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def terms(variant):
-    """Return a glossary; the second target term has two forms."""
+    """Return a glossary. Its second target term has two forms."""
     decode = variant.codec.target.decode
     return {"cat": decode([6, 5, 6]), "abc*": [decode([7, 4]), decode([5])]}
 

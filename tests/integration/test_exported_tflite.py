@@ -209,7 +209,7 @@ def test_a_file_contains_only_builtin_operators(tflite_file):
     "variant_name", ["bahdanau", "words", "transformer"], indirect=True, scope="session"
 )
 def test_sources_longer_than_the_declared_length_are_translated(variant, tflite_file):
-    """Twice and ten times the declared length, for a GRU, an LSTM and self-attention."""
+    """Check sources of twice and ten times the declared length, with several encoders."""
     device, separator = DeviceTranslator.load(tflite_file), variant.codec.source.separator
     tokens = variant.codec.source.vocabulary.tokens[4:]
     texts = [separator.join((tokens * 60)[:length]) for length in (47, 239)]
@@ -255,7 +255,7 @@ def test_a_limit_out_of_its_range_is_refused(tflite_file):
 
 
 def test_a_file_of_version_0_1_keeps_its_limit():
-    """Its sources are padded to one length, because its graphs accept no other."""
+    """Its graphs accept only one length, to which sources are padded."""
     device = DeviceTranslator.load(PRETRAINED)
     assert "any_length" not in device.manifest
     assert device("march 27, 2016").text == "2016-03-27"

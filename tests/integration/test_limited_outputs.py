@@ -144,7 +144,7 @@ def stored(build):
 
 
 class TestStoredLimit:
-    """Tests of a limit that `evaluate --save-limit` stores in a model's folder."""
+    """Check a limit that `evaluate --save-limit` stored in a model's folder."""
 
     def test_translate_obeys_it_and_says_so(self, run, stored, limited):
         lines = "".join(f"{text}\n" for text in TEXTS).encode()

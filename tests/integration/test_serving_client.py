@@ -267,7 +267,7 @@ def test_rest_requests_of_other_programs_are_answered(served, translator):
 
 
 class TestStream:
-    """Tests of the tokens of a text, through the signature `stream`."""
+    """Check the tokens that a client streams with the signature `stream`."""
 
     def test_the_tokens_are_those_of_the_greedy_translation(self, connect, translator):
         client = connect()

@@ -1,4 +1,4 @@
-"""The command line imports Keras without what it does not use, and all of it stays usable."""
+"""The command line skips unused imports, and the skipped modules can still be imported."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ skipped = ["matplotlib", "IPython", "scipy", "jax", "tensorflow.lite.python.lite
 found = {"loaded": [name for name in skipped if name in sys.modules],
          "hooks": len([finder for finder in sys.meta_path if "Lean" in type(finder).__name__])}
 sys.modules["jax"] = None
-cell = tf.nn.RNNCellResidualWrapper(keras.layers.LSTMCell(2))  # a placeholder at first
+cell = tf.nn.RNNCellResidualWrapper(keras.layers.LSTMCell(2))  # a placeholder until it is called
 import tensorflow.python.keras.utils.tf_utils
 from tensorflow.python.keras.layers import Dense
 found["used"] = [
@@ -33,7 +33,7 @@ print(json.dumps(found))
 """
 
 
-def test_what_is_skipped_is_imported_when_it_is_used():
+def test_a_skipped_module_is_imported_when_it_is_used():
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, check=True)
     found = json.loads(done.stdout)
     assert found["loaded"] == [] and found["hooks"] == 1

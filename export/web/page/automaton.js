@@ -18,7 +18,7 @@ export class Automaton {
 
   /**
    * @param {Int32Array} classes the class of each token; 0 for tokens that no output contains.
-   * @param {Int32Array} nodes for each node the place of its first edge and its number of edges.
+   * @param {Int32Array} nodes for each node the index of its first edge and its number of edges.
    * @param {Int32Array} edges for each edge its class, its next node, and the smallest number of
    *   tokens from its token to the end of an output, both included.
    */
@@ -26,7 +26,7 @@ export class Automaton {
     Object.assign(this, { classes, nodes, edges });
   }
 
-  /** Return whether each token may follow, as a function of its id; the output has `left` tokens left. */
+  /** Return a function that tells, for an id, whether this token may follow if `left` tokens are left. */
   possible(node, left) {
     const classes = new Set();
     for (const [kind, , steps] of this.edgesOf(node)) if (steps <= left) classes.add(kind);
@@ -53,7 +53,7 @@ async function inflate({ bytes, deflated }) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** Return the numbers in a file of NumPy, which are int32 in little-endian and row-major order. */
+/** Return the numbers of a NumPy file, which must be int32 in little-endian and row-major order. */
 function readNumbers(bytes) {
   const size = new DataView(bytes.buffer, bytes.byteOffset).getUint16(8, true);
   const header = decode(bytes.subarray(10, 10 + size));

@@ -126,7 +126,7 @@ export class Translator {
     return { text: this.target.join(ids, tokens), score, ids, tokens, alignment, confidence, check };
   }
 
-  /** Return the ids of a text, padded to the length that the file declares: LiteRT.js cannot resize inputs. */
+  /** Return the ids of a text, padded to the declared length because LiteRT.js cannot resize inputs. */
   read(text) {
     const ids = this.source.encode(text);
     const limit = this.manifest.max_source_length;

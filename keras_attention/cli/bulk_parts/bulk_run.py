@@ -1,4 +1,4 @@
-"""Runs the pipeline of a `bulk` command, shows its progress and prints its counters."""
+"""Run the pipeline of a `bulk` command, show its progress and print its counters."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _CLOSED = "Channel closed prematurely."
 _WORKER_ENDED = "a worker process that ended early; if the memory is full, use fewer workers."
 
 _SECONDS = 0.5
-"""Time between two looks at the progress."""
+"""Seconds between two updates of the progress bar."""
 
 
 def run_bulk(
@@ -50,7 +50,7 @@ def run_bulk(
     """Translate files, and print the counters.
 
     Args:
-        model: the model, which is already checked.
+        model: the model, which the caller has already checked.
         inputs: the files to translate.
         outputs: the files to write.
         form: the format of the output.
@@ -58,12 +58,12 @@ def run_bulk(
         overwrite: whether to delete an earlier output.
 
     Raises:
-        InputError: if the options are not complete, there is an earlier output, or the pipeline
-            fails; it has written no output then.
+        InputError: if the options are incomplete, if there is an earlier output, or if the pipeline
+            fails; in all these cases, there is no new output.
     """
     begun = time.monotonic()
     pipeline = _make_pipeline(options)
-    prepare_output(outputs, overwrite=overwrite)  # last, because it may delete
+    prepare_output(outputs, overwrite=overwrite)  # after all checks, because it may delete files
     with _progress(inputs) as progress:
         size = model.lines_at_once()
         _ = pipeline | BulkTranslation(
@@ -78,7 +78,7 @@ def _make_pipeline(options: PipelineOptions) -> beam.Pipeline:
     try:
         with logs_hidden():
             return beam.Pipeline(options=options)
-    except ValueError as error:  # the runner requires other options
+    except ValueError as error:  # the runner requires further options
         raise InputError(f"RUNNER OPTIONS: {' '.join(str(error).split())}") from error
 
 
@@ -89,7 +89,7 @@ def _run(pipeline: beam.Pipeline, runner: str, outputs: OutputFiles) -> Mapping[
         with advise_on_stop(nothing), _quiet(runner):
             result = pipeline.run()
             state = result.wait_until_finish()
-    except Exception as error:  # a runner may raise anything
+    except Exception as error:  # a runner may raise any exception
         delete_output(outputs)
         raise InputError(
             f"{runner}: the pipeline failed and wrote no output. Received: {_last_line(error)}"
@@ -97,14 +97,14 @@ def _run(pipeline: beam.Pipeline, runner: str, outputs: OutputFiles) -> Mapping[
     if state != PipelineState.DONE:
         delete_output(outputs)
         raise InputError(
-            f"{runner}: the pipeline did not end well and wrote no output. Received: the state "
+            f"{runner}: the pipeline did not succeed and wrote no output. Received: the state "
             f"{state}."
         )
     return _counters(result)
 
 
 def _last_line(error: Exception) -> str:
-    """Return the message of an error, without the traceback of a worker before it."""
+    """Return the message of an error, without the traceback of the worker that precedes it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     last = lines[-1] if lines else type(error).__name__
     return _WORKER_ENDED if last == _CLOSED else last
@@ -112,7 +112,7 @@ def _last_line(error: Exception) -> str:
 
 @contextmanager
 def _quiet(runner: str) -> Iterator[None]:
-    """Hide the logs of workers on this machine, unless this process shows native messages.
+    """Hide the logs of the DirectRunner and its workers, unless native messages are shown.
 
     Show what other runners log about a job, such as its address.
     """
@@ -120,9 +120,9 @@ def _quiet(runner: str) -> Iterator[None]:
     logger = logging.getLogger(None if here else "apache_beam.runners")
     before = logger.level
     logging.basicConfig()
-    logger.setLevel(logging.CRITICAL if here else logging.INFO)  # such as the address of a job
+    logger.setLevel(logging.CRITICAL if here else logging.INFO)
     report = threading.excepthook
-    if here:  # the thread of a killed worker raises too, and the pipeline reports it
+    if here:  # hide the traceback of a killed worker's thread; the pipeline reports the error
         threading.excepthook = lambda arguments: None
     try:
         with native_output_hidden() if here and _has_own_stderr() else nullcontext():
@@ -133,10 +133,10 @@ def _quiet(runner: str) -> Iterator[None]:
 
 
 def _has_own_stderr() -> bool:
-    """Return whether Python's errors go to another descriptor than those of native code."""
+    """Return whether `sys.stderr` writes to another file descriptor than native code does."""
     try:
         return sys.stderr.fileno() != 2
-    except (OSError, ValueError):  # it is not a file
+    except (OSError, ValueError):  # not a real file
         return False
 
 
@@ -154,7 +154,7 @@ def _counters(result: Any) -> dict[str, int] | None:
 def _print_summary(counters: Mapping[str, int] | None, outputs: OutputFiles, took: float) -> None:
     dead = outputs.final(outputs.shards)
     if counters is None:
-        print(f"This runner reports no counters; the lines that were refused are in {dead}.")
+        print(f"This runner reports no counters. Lines that could not be translated are in {dead}.")
     else:
         for name, value in counters.items():
             print(f"{name}: {value}")
@@ -165,9 +165,9 @@ def _print_summary(counters: Mapping[str, int] | None, outputs: OutputFiles, too
 
 @contextmanager
 def _progress(inputs: list[InputFile]) -> Iterator[str]:
-    """Yield the path of a file to which workers of this machine add finished lines; "" for none.
+    """Yield the path of a file to which workers append the number of finished lines; "" for none.
 
-    The bar follows this file. Workers of other machines cannot write it.
+    The progress bar shows their sum. Workers on other machines cannot write to the file.
     """
     if not shows_progress():
         yield ""

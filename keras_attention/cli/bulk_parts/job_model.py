@@ -10,8 +10,10 @@ from keras_attention.text.padded_batches import SORTED_BATCHES
 from keras_attention.translation.folders.model_paths import is_saved_model
 
 _loaded: dict[str, Loaded] = {}
-"""The models of this process. The command checks its options with the model, so a worker in the
-same process need not load it again."""
+"""The models of this process.
+
+The command loads the model to check its options. A worker in the same process then uses this model.
+"""
 
 
 @dataclass(frozen=True)
@@ -44,5 +46,5 @@ class JobModel:
 
 
 def forget_models() -> None:
-    """Drop the models of this process."""
+    """Release the models of this process."""
     _loaded.clear()

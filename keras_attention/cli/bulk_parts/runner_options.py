@@ -21,7 +21,7 @@ from keras_attention.export.bulk.beam_package import logs_hidden
 
 DIRECT = "DirectRunner"
 _PORTABLE = ("PortableRunner", "FlinkRunner", "SparkRunner")
-"""Runners whose job server may define further options."""
+"""Runners whose job server may define more options."""
 
 
 def read_runner_options(given: Sequence[str]) -> PipelineOptions:
@@ -48,7 +48,7 @@ def read_runner_options(given: Sequence[str]) -> PipelineOptions:
 
 
 def _parse(given: Sequence[str]) -> PipelineOptions:
-    """Parse options. For an invalid value, `argparse` prints its usage and exits."""
+    """Parse options. If `argparse` exits because of an invalid value, raise an `InputError`."""
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed), logs_hidden():
@@ -86,7 +86,7 @@ def _prepare_direct(options: PipelineOptions) -> None:
 
 @contextlib.contextmanager
 def shared_cores(options: PipelineOptions) -> Iterator[None]:
-    """Give workers that start in the block an equal share of the cores."""
+    """Give each worker that starts during the block an equal share of the cores."""
     before = dict(os.environ)
     count = options.view_as(DirectOptions).direct_num_workers
     if options.view_as(StandardOptions).runner == DIRECT and count > 1:

@@ -21,7 +21,7 @@ def option_names(context: typer.Context) -> dict[str, str]:
 
 
 def check_requires(context: typer.Context, **needed: str) -> None:
-    """Check that options which only matter with another one are not given alone."""
+    """Reject an option that only has an effect together with another option, if that is missing."""
     options = option_names(context)
     for name, other in needed.items():
         if is_given(context, name) and not is_given(context, other):
@@ -31,7 +31,7 @@ def check_requires(context: typer.Context, **needed: str) -> None:
 
 
 def check_effective(context: typer.Context, ineffective: Mapping[str, Collection[str]]) -> None:
-    """Check that no option is given that has no effect because another one is given."""
+    """Reject an option that has no effect because of another given option."""
     options = option_names(context)
     for name, others in ineffective.items():
         for other in others if is_given(context, name) else ():

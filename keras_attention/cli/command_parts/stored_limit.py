@@ -1,4 +1,4 @@
-"""The limit on outputs that is stored with a model: the note about it, and `--save-limit`."""
+"""The limit on outputs that is stored with a model: print a note about it, and change it."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def check_saved_limit(
 
 
 def save_limit(model: Path, limit: Mapping[str, Any]) -> None:
-    """Store a limit in a model's folder, or remove the stored one if there is none, and say so.
+    """Store a limit in a model's folder, or remove it if `limit` is empty. Print what was done.
 
     Args:
         model: the model's folder.

@@ -70,8 +70,8 @@ def bulk(
             min=1,
             max=_MOST_SHARDS,
             metavar="N",
-            help="Number of files to write the translations to. Each is collected in the memory of "
-            "a worker.",
+            help="Number of files with translations. A worker collects a whole file in memory "
+            "before it writes the file.",
             rich_help_panel=_OUTPUT,
         ),
     ] = 1,
@@ -79,8 +79,8 @@ def bulk(
         Format,
         typer.Option(
             "--format",
-            help="Lines of the output: tsv has the columns file, line, score, confidence and text; "
-            "jsonl has JSON objects with these keys.",
+            help="Format of the output lines: tsv has the columns file, line, score, confidence "
+            "and text; jsonl has a JSON object with these keys in each line.",
             rich_help_panel=_OUTPUT,
         ),
     ] = Format.TSV,
@@ -88,7 +88,7 @@ def bulk(
         bool,
         typer.Option(
             "--gzip",
-            help="Compress the output files, whose names then end in .gz.",
+            help="Compress the output files. Their names then end in .gz.",
             rich_help_panel=_OUTPUT,
         ),
     ] = False,
@@ -96,7 +96,7 @@ def bulk(
         bool,
         typer.Option(
             "--overwrite",
-            help="Delete an earlier output with the same PREFIX first.",
+            help="Before the start, delete an earlier output with the same PREFIX.",
             rich_help_panel=_OUTPUT,
         ),
     ] = False,
@@ -119,9 +119,10 @@ def bulk(
     --workers` is simpler.
 
     Each output line begins with the file and the number of its input line. The shards, one after
-    the other, are in the order of the input. Lines that cannot be translated are in the file of the
-    dead letters, with the reason. The output appears when it is complete, and its bytes do not
-    depend on the runner or on the number of workers. Counters are printed at the end.
+    the other, are in the order of the input. Lines that cannot be translated are in the dead-letter
+    file, with the reason. The output appears when it is complete. It does not depend on the runner
+    or on the number of workers, except for rounding of the scores. At the end, the command prints
+    counters.
 
     Example: keras-attention bulk saved_models/pairs/1 --input 'big-*.txt' --output out --shards 8
 

@@ -60,7 +60,7 @@ def found(function, model, source, **options):
 
 @functools.cache
 def found_once(function, name, seed, **options):
-    """Return the hypotheses of `seeded(name, seed)` for `SOURCE`, searched once per process."""
+    """Return the hypotheses of `seeded(name, seed)` for `SOURCE`. Search only once per process."""
     return found(function, seeded(name, seed), SOURCE, **options)
 
 

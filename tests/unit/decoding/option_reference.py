@@ -21,8 +21,8 @@ SOURCE = np.array([[4, 5, 6, 2], [6, 2, 0, 0], [3, 4, 2, 0]], "int32")
 class TableModel:
     """A model whose logits and alignments depend on all tokens so far and on the source.
 
-    It has one table per seed, and `source` repeats the sources for each table. One search of all
-    these rows takes as long as the search of a few rows.
+    It has one table per seed, and `source` repeats the sources for each table. A single search of
+    all these rows takes no longer than the search of a few rows.
     """
 
     def __init__(self, *seeds, end=0.0, word=0.0, mapping="softmax"):

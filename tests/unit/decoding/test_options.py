@@ -39,7 +39,7 @@ def run(number, prefix=None, source=SOURCE, /, **options):
 
 
 def run_seeds(seeds, prefix=None, **options):
-    """Return the hypotheses of `SOURCE` for each seed; one search finds all of them."""
+    """Return the hypotheses of `SOURCE` for each seed, from a single search."""
     biases, options = split(options)
     model = TableModel(*seeds, **biases)
     return to_numpy(search(model, model.source, max_length=STEPS, prefix=prefix, **options))
@@ -47,7 +47,7 @@ def run_seeds(seeds, prefix=None, **options):
 
 @functools.cache
 def free_tokens(beam_width, **biases):
-    """Return the outputs of `SEEDS` without options, searched once per process."""
+    """Return the outputs of `SEEDS` without options. Search only once per process."""
     return run_seeds(SEEDS, beam_width=beam_width, **biases).tokens
 
 

@@ -158,7 +158,7 @@ def test_an_encoder_uses_our_loop_in_both_directions(kind, loops):
 
 @every_kind
 def test_an_encoder_equals_the_bidirectional_layer_of_keras(kind):
-    """It returns zeros where the mask is False; its layers get a mask of each form."""
+    """Compare all outputs, which are zeros where the mask is False, for each form of mask."""
     layers = [keras.layers.Bidirectional(make(kind)) for make in (made, keras_own)]
     for layer in layers:
         layer.build(INPUTS.shape)

@@ -72,7 +72,8 @@ def test_files_are_read_again_only_if_their_state_has_changed(folder, monkeypatc
 def test_files_that_were_just_written_are_read_each_time(folder, monkeypatch):
     (folder.path / "cubes").write_bytes(b"1 8 27")
     assert folder.problem(ORIGIN) == ""
-    (folder.path / "cubes").write_bytes(b"1 8 64")  # perhaps at the same time of a coarse clock
+    # A coarse clock may give both versions the same time.
+    (folder.path / "cubes").write_bytes(b"1 8 64")
     assert folder.problem(ORIGIN) == "cubes: damaged"
 
 

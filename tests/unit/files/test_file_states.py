@@ -1,4 +1,4 @@
-"""The digest of a file is computed again exactly if its state shows that it may have changed."""
+"""The digest of a file is computed again only if its state shows that it may have changed."""
 
 import os
 
@@ -59,7 +59,7 @@ def test_a_file_that_was_written_or_replaced_is_read_again(change, file, reads):
 
 
 def test_a_file_that_was_just_written_is_read_each_time(file, reads, tmp_path):
-    for text in ("one", "two", "six"):  # perhaps at the same time of a coarse clock
+    for text in ("one", "two", "six"):  # a coarse clock may give all of them the same time
         file.write_text(text)
         assert cached_checksum(file) == checksum_of(file)
     save_checksums(tmp_path / "files.json", [str(file)])
@@ -69,9 +69,7 @@ def test_a_file_that_was_just_written_is_read_each_time(file, reads, tmp_path):
     assert reads == ["pairs.tsv"]
 
 
-def test_stored_digests_are_used_as_long_as_the_state_is_the_same(
-    file, reads, tmp_path, monkeypatch
-):
+def test_stored_digests_are_used_while_the_state_is_the_same(file, reads, tmp_path, monkeypatch):
     expected, stored = cached_checksum(file), tmp_path / "files.json"
     for _ in range(2):
         save_checksums(stored, [str(file)])

@@ -1,4 +1,4 @@
-"""Models with the same weights on every backend, and what they compute; see `test_backends.py`."""
+"""Make models with equal weights on every backend, and save their results for `test_backends`."""
 
 import sys
 from pathlib import Path
@@ -87,12 +87,12 @@ def results(name):
 
 
 def ensemble_results():
-    """Return what two models with equal ids find together."""
+    """Return the results of an ensemble of two models with equal vocabularies."""
     return searched(Ensemble([make("lstm"), make("gru", seed=1)]))
 
 
 def main(folder):
-    """Write the results of this backend, and the models of which another one loads the files."""
+    """Write the results of this backend, and model files that another backend loads."""
     for name in MODELS:
         np.savez(folder / f"{name}.npz", *results(name))
         make(name).save(folder / f"{name}.keras")

@@ -1,6 +1,6 @@
 """Models with equal weights give equal results on PyTorch and on TensorFlow.
 
-Another process computes the results on TensorFlow, from the same arrays of NumPy.
+Another process computes the results on TensorFlow, from the same NumPy arrays.
 """
 
 import os
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="compares PyTorch wit
 
 @pytest.fixture(scope="module")
 def on_tensorflow(tmp_path_factory):
-    """Return the folder with the results and the models of TensorFlow."""
+    """Return a folder with the results and the model files that TensorFlow wrote."""
     folder = tmp_path_factory.mktemp("tensorflow")
     program = Path(__file__).with_name("equal_models.py")
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
@@ -44,12 +44,12 @@ def test_searches_losses_and_trained_weights_are_those_of_tensorflow(name, on_te
     assert_equal(results(name), on_tensorflow / f"{name}.npz")
 
 
-def test_an_ensemble_finds_what_it_finds_on_tensorflow(on_tensorflow):
+def test_the_searches_of_an_ensemble_are_those_of_tensorflow(on_tensorflow):
     assert_equal(ensemble_results(), on_tensorflow / "ensemble.npz")
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_files_of_tensorflow_load(name, on_tensorflow):
+def test_model_files_that_tensorflow_wrote_can_be_loaded(name, on_tensorflow):
     expected, _ = make(name).teacher_forced(SOURCE, TARGET_IN)
     other = make(name, seed=1)
     other.load_weights(on_tensorflow / f"{name}.weights.h5")

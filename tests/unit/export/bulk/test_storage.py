@@ -17,7 +17,7 @@ SCHEME = "shelf"
 
 
 class Shelf(LocalFileSystem):
-    """A store whose URLs name files of this machine."""
+    """A store whose URLs point to files on this machine."""
 
     @classmethod
     def scheme(cls):
@@ -102,8 +102,8 @@ def test_an_earlier_output_is_kept_or_deleted(store, tmp_path):
         ("nowhere://a/*", "nowhere"),
         ("{folder}", "Is a directory"),
         ("{folder}/*.zip", "a ZIP archive"),
-        ("{folder}/tab*", "names of files in UTF-8 without tabs"),
-        ("{folder}/odd*", "names of files in UTF-8 without tabs"),
+        ("{folder}/tab*", "file names in UTF-8 without tabs"),
+        ("{folder}/odd*", "file names in UTF-8 without tabs"),
     ],
 )
 def test_inputs_that_cannot_be_read_are_refused(pattern, problem, tmp_path):
@@ -117,7 +117,7 @@ def test_inputs_that_cannot_be_read_are_refused(pattern, problem, tmp_path):
 @pytest.mark.parametrize("prefix", ["", "out/"])
 def test_a_prefix_without_a_name_is_refused(prefix, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="--output: expected the beginning of the names of files"):
+    with pytest.raises(InputError, match="--output: expected a prefix for the names of the output"):
         prepare_output(OutputFiles(prefix, 1, ".tsv"), overwrite=True)
     assert os.listdir(tmp_path) == []
 
@@ -134,5 +134,5 @@ def test_a_file_that_is_on_another_machine_is_reported(store, tmp_path):
 
 def test_a_missing_file_of_the_output_is_reported(tmp_path):
     files = OutputFiles(str(tmp_path / "x"), 2, ".tsv")
-    with pytest.raises(InputError, match="x-00001-of-00002.tsv: was not written by any worker"):
+    with pytest.raises(InputError, match="x-00001-of-00002.tsv: no worker has written this file"):
         Finish(files).process((None, [0, 2]))

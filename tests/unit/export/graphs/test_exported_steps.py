@@ -1,4 +1,4 @@
-"""Tests of searches by the exported `encode` and `step`, which are called without an export."""
+"""Check searches that call `encode` and `step` as in an export, but without exporting a model."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def exported(model):
 
 
 @pytest.mark.parametrize("likely", [5.0, -200.0], ids="bias {}".format)
-def test_scores_are_those_of_the_model_however_likely_padding_and_start_are(likely):
+def test_scores_are_those_of_the_model_even_if_padding_and_start_are_likely(likely):
     model = Seq2Seq(7, 7, units=4, embedding=3)
     model.build()
     rng = np.random.default_rng(1)

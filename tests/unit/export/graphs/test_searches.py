@@ -63,7 +63,7 @@ def test_every_operator_runs_on_a_gpu(model, name):
 
 @functools.cache
 def kernels_of(operator):
-    """Return the kernels of an operator; TensorFlow reads its whole list for each request."""
+    """Return the kernels of an operator, cached, because TensorFlow searches its list each time."""
     return kernels.get_registered_kernels_for_op(operator).kernel
 
 
