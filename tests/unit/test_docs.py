@@ -22,7 +22,8 @@ from keras_attention.training.recipe.recipe import SETTINGS, load_recipe
 
 ROOT = Path(__file__).parents[2]
 LESSONS = [ROOT / "docs" / "explanation" / name for name in ("attention.md", "attention.ko.md")]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SITE = sorted(page for name in ("docs", "benchmarks") for page in (ROOT / name).rglob("*.md"))
+PAGES = [ROOT / "README.md", *SITE]
 NO_SETTINGS = {
     *("model.keras", "data.json", "model.tflite"),
     *("model.compile", "model.fit", "model.generate", "model.export"),
@@ -79,6 +80,15 @@ def test_local_links_and_pictures_exist(page):
         target = page.parent / path if path else page
         assert target.exists(), f"{page.name} links to {link}"
         assert not anchor or anchor in anchors(target), f"{page.name} links to {link}"
+
+
+@pytest.mark.parametrize("page", SITE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pages_of_the_site_link_to_no_page_outside_it(page):
+    """Sphinx warns of such a link, and the site is built with -W."""
+    links = LINK.findall(FENCED.sub("", page.read_text(encoding="utf-8")))
+    paths = [link.partition("#")[0] for link in links if not re.match(r"https?:", link)]
+    outside = {(page.parent / path).resolve() for path in paths if path.endswith(".md")} - set(SITE)
+    assert not outside, f"{page.name} links to {outside}"
 
 
 def test_pictures_can_be_drawn_from_the_lesson(lesson, monkeypatch):
