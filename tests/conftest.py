@@ -9,6 +9,7 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from xla_flags import quick_compilation
@@ -120,6 +121,7 @@ def pytest_runtest_setup(item):
         if "tensorflow" in sys.modules:
             optimize_graphs(OPTIMIZED.match(group) is not None)
             skip_stack_traces()
+            skip_collections()
         begun = group
 
 
@@ -138,6 +140,15 @@ def skip_stack_traces():
         module = sys.modules["tensorflow.python.util.tf_stack"]
         outermost = module.extract_stack(stacklevel=len(module.extract_stack()))
         module.extract_stack = lambda stacklevel=1: outermost
+
+
+def skip_collections():
+    """Let TensorFlow's converter to TFLite collect no garbage, which the teardown of a group does.
+
+    The processes of tests keep millions of objects, so each collection takes about a second.
+    """
+    if converter := sys.modules.get("tensorflow.lite.python.lite"):
+        converter.gc = SimpleNamespace(collect=lambda: 0)
 
 
 kept = 0

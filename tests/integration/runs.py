@@ -72,7 +72,12 @@ def search_eagerly(patch):
 
 
 def without_graphs(translator):
-    """Let a translator search without graphs, and return it; its exports have graphs as usual."""
+    """Return a copy that searches without graphs and remembers its translations.
+
+    Its exports have graphs as usual. Many tests compare an export with the translations of the same
+    texts, so each text is translated only once with the same options.
+    """
+    from keras_attention import Translator
     from keras_attention.translation.compiled_search import Searches
 
     class EagerSearches(Searches):
@@ -81,5 +86,17 @@ def without_graphs(translator):
                 search_eagerly(patch)
                 return super()._find(*arguments)
 
-    translator._search = EagerSearches(translator.model)
-    return translator
+    class RememberingTranslator(Translator):
+        def __init__(self, model, codec):
+            super().__init__(model, codec)
+            self._search, self._known = EagerSearches(model), {}
+
+        def __call__(self, texts, **options):
+            if isinstance(texts, str):
+                return self([texts], **options)[0]
+            known = self._known.setdefault(repr(sorted(options.items())), {})
+            new = [text for text in dict.fromkeys(texts) if text not in known]
+            known.update(zip(new, super().__call__(new, **options), strict=True))
+            return [known[text] for text in texts]
+
+    return RememberingTranslator(translator.model, translator.codec)

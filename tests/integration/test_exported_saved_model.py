@@ -36,8 +36,8 @@ def without_end(translation):
 
 
 def test_stream_yields_the_greedy_translation_of_a_string_token_by_token(variant, served):
-    for text in TEXTS:
-        whole, steps = variant(text, beam_width=1), list(served.stream(text))
+    for text, whole in zip(TEXTS, variant(TEXTS, beam_width=1), strict=True):
+        steps = list(served.stream(text))
         assert [step.token for step in steps] == without_end(whole)
         for step, weights in zip(steps, whole.alignment, strict=False):
             np.testing.assert_allclose(step.alignment, weights, atol=1e-5)
