@@ -279,7 +279,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         checks = [
             _require(rows <= batch, f"expected at most {batch} rows per request.", rows),
             _require(
-                steps <= tokens, f"expected at most {tokens} tokens with </s> per text.", steps
+                steps <= tokens, f"expected at most {tokens} tokens including </s> per text.", steps
             ),
         ]
         with tf.control_dependencies(checks):

@@ -192,9 +192,9 @@ def best_continuations(
 
 
 def end_settled(beams: Beams, ranking: Ranking, max_length: int) -> Beams:
-    """End the search of each source whose best ended hypothesis no other one can outrank any more.
+    """End the search of a source when no other hypothesis can outrank its best ended hypothesis.
 
-    The other hypotheses that have not ended become impossible. Hypotheses that lack terms cannot
+    The hypotheses that have not ended become impossible. Hypotheses that lack terms cannot
     end, so without this rule every search would run until `max_length`.
     """
     ended = ops.logical_and(beams.finished, beams.scores > IMPOSSIBLE / 2)

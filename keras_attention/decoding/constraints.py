@@ -122,7 +122,7 @@ def check_limited(options: SearchOptions, automaton: Automaton) -> None:
 
 
 def check_forced(options: SearchOptions) -> None:
-    """Check that search options allow to force terms, which requires a beam.
+    """Check that search options allow forced terms, which require beam search.
 
     Raises:
         OptionError: if they do not.

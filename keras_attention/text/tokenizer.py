@@ -18,7 +18,7 @@ from keras_attention.text.vocabulary import Vocabulary
 class Tokenizer(ABC):
     """A converter between texts and ids with one vocabulary.
 
-    A subclass defines how normalized text is cut into tokens and how tokens are joined. Text is
+    A subclass defines how normalized text is split into tokens and how tokens are joined. Text is
     always normalized first, so that texts that look equal have equal ids. Decoded text is always
     in normal form C, so decomposed letters are composed again.
 

@@ -80,7 +80,7 @@ def test_a_killed_or_interrupted_translation_continues_to_the_same_output(run, l
             "worker",
             signal.SIGKILL,
             2,
-            "error: a worker process was ended by SIGKILL; if the memory ",
+            "error: a worker process was killed by SIGKILL; if the memory ",
         ),
         ("command", signal.SIGINT, 130, "Stopped. "),
         ("command", signal.SIGKILL, -signal.SIGKILL, ""),

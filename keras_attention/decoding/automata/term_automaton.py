@@ -1,4 +1,4 @@
-"""The automaton of the outputs that contain given terms, with terms of its own for each source."""
+"""An automaton that accepts the outputs that contain given terms. Each source has its own terms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _END_CLASS, _OTHERS = 1, 2
 """The class of the end token, and the first class of the tokens that no term contains."""
 
 _KINDS = 4
-"""Number of kinds of tokens: whether they begin inside a word, and whether they end inside one."""
+"""Number of kinds of tokens. A kind says whether a token begins inside a word, and whether it ends
+inside a word."""
 
 _TABLES_KEPT = 64
 
@@ -44,7 +45,7 @@ Terms = tuple[Term, ...]
 
 
 class Borders(NamedTuple):
-    """The target tokens between which there is no border of a word.
+    """Which target tokens can join their neighbours to one word, without a border between them.
 
     Attributes:
         begins: for each token, whether it continues a word that the token before it leaves open
@@ -74,7 +75,7 @@ class ForcedTerms(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """What the last tokens of an output tell about the terms.
+    """The progress of an output in its terms, as far as its last tokens determine it.
 
     Attributes:
         in_word: whether the last token leaves a word open.
@@ -91,7 +92,8 @@ class _Table(NamedTuple):
 
     Attributes:
         following: the next state after a token of each kind, and after each token of the terms
-            `[M, Q, 4 + tokens]`. State `m * Q + q` is place `q` after the terms whose bits `m` has.
+            `[M, Q, 4 + tokens]`. State `m * Q + q` is place `q` after the terms whose
+            bits are set in `m`.
         may_end: whether the output contains all terms if it ends here `[M, Q]`.
         missing: the number of tokens that the terms still need `[M, Q]`.
     """
