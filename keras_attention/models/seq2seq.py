@@ -1,4 +1,4 @@
-"""The sequence-to-sequence model: from source ids and shifted target ids to logits."""
+"""The sequence-to-sequence model, which computes logits from source ids and shifted target ids."""
 
 from collections.abc import Callable
 from functools import partial

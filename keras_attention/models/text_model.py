@@ -210,7 +210,7 @@ class TextModel(CheckedModel):
         input_signature: None = None,
         **options: Any,
     ) -> None:
-        """Export the model for inference: from texts to the outputs of `generate`.
+        """Export the model for inference: the export reads texts and returns what `generate` does.
 
         The export searches as `generate` does by default. `keras.Model.export` would write a graph
         that needs the targets as its input, so a model without a preprocessor is refused.

@@ -147,7 +147,7 @@ class Tokenizer(ABC):
         return self.join(self.split(text))
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of a text, followed by the id of `</s>`, also for an empty text.
+        """Return the ids of a text, followed by the id of `</s>`, even for an empty text.
 
         The ids of the text's features, if there are any, come first.
 

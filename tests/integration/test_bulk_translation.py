@@ -1,4 +1,4 @@
-"""`translate` with workers gives the output of one process, also after it was interrupted."""
+"""`translate` with workers gives the output of one process, even after an interruption."""
 
 import os
 import signal

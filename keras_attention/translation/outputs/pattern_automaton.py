@@ -1,4 +1,4 @@
-"""From a regular expression and a tokenizer to an automaton over target ids."""
+"""Convert a regular expression to an automaton over the target ids of a tokenizer."""
 
 from __future__ import annotations
 
