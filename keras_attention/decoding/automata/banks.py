@@ -21,7 +21,7 @@ Tensor = Any
 
 
 def advancing_tokens(automaton: Automaton, terms: ForcedTerms, node: Tensor) -> Tensor:
-    """Return which tokens continue a term that the output still lacks.
+    """Return which tokens reduce the number of tokens that the terms still need.
 
     Args:
         automaton: the automaton of the terms.

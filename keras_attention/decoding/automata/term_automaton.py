@@ -45,7 +45,7 @@ Terms = tuple[Term, ...]
 
 
 class Borders(NamedTuple):
-    """Which target tokens can join their neighbours to one word, without a border between them.
+    """The target tokens that can be joined to one word with the token before or after them.
 
     Attributes:
         begins: for each token, whether it continues a word that the token before it leaves open
@@ -79,8 +79,9 @@ class _Place(NamedTuple):
 
     Attributes:
         in_word: whether the last token leaves a word open.
-        begun: the forms that the last tokens may belong to: the term's number, the form and the
-            number of its tokens so far. If all its tokens are there, the border is not known yet.
+        begun: for each form that the last tokens may belong to: the number of the term, the form,
+            and how many of its tokens the output has so far. If it has all of them, it is not
+            known yet whether the word ends there.
     """
 
     in_word: bool
@@ -88,7 +89,10 @@ class _Place(NamedTuple):
 
 
 class _Table(NamedTuple):
-    """The states of an output with one set of terms: `M = 2 ** terms` sets, `Q` places.
+    """The states of an output with one set of terms.
+
+    A state consists of the terms that the output contains, one of `M = 2 ** terms` sets, and of one
+    of `Q` places.
 
     Attributes:
         following: the next state after a token of each kind, and after each token of the terms
@@ -180,7 +184,7 @@ def _make_table(terms: Terms, kinds: tuple[int, ...]) -> _Table:
     places = [_Place(in_word=False, begun=frozenset())]
     numbers = {places[0]: 0}
     following, found = [], []
-    for place in places:  # grows
+    for place in places:  # the loop appends new places
         steps = [_read(terms, place, *symbol) for symbol in symbols]
         for _, new in steps:
             if new not in numbers:
