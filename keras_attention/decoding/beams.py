@@ -100,7 +100,8 @@ def banked_candidates(plain: Tensor, adjusted: Tensor, advancing: Tensor, shape:
     Args:
         plain: as for `best_adjusted`.
         adjusted: as for `best_adjusted`.
-        advancing: which tokens reduce the number that the terms still need `[B * K, V]`.
+        advancing: which tokens reduce the number of tokens that the terms still need
+            `[B * K, V]`.
         shape: `(B, K)`.
 
     Returns:

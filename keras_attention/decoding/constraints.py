@@ -200,8 +200,9 @@ def constrain(
         generated: the tokens so far, as for `Constraints`.
         prefix: the rows of `carried_prefix` for these hypotheses.
         node: the node of each hypothesis in the automaton `[N]`, or `()` without one.
-        advancing: which tokens reduce the number that the terms still need `[N, V]`, or `()` without
-            terms. They stay possible if a sparse output gives all of them the probability 0.
+        advancing: which tokens reduce the number of tokens that the terms still need `[N, V]`, or
+            `()` without terms. They stay possible if a sparse output gives all of them the
+            probability 0.
     """
     log_probs, allowed = log_probabilities(logits)
     adjusted = allowed
