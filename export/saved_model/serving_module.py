@@ -44,7 +44,8 @@ SIGNATURES = ("serving_default", "beam", "score", "tokenize", "detokenize", "enc
 STREAMED = 4
 """The largest number of tokens in an answer of the signature `stream`.
 
-Each answer encodes the source again, so more tokens take less time in all, but come later.
+Each answer encodes the source again, so a larger number saves time in total, but the user waits
+longer for each answer.
 """
 
 
@@ -56,7 +57,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
 
     Args:
         translator: a trained translator.
-        limits: limits on the size of a request; default `Limits()`, with the translator's own
+        limits: limits on the size of a request. Default: `Limits()` with the translator's own
             `max_tokens`.
 
     Attributes:

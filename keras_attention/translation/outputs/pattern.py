@@ -32,7 +32,7 @@ _EDGES = ("AT_BEGINNING", "AT_BEGINNING_STRING"), ("AT_END", "AT_END_STRING")
 """Anchors that always hold at the beginning and at the end of an expression."""
 
 State = frozenset[int]
-"""The places in an expression that the characters so far lead to."""
+"""The places in an expression that can be reached by the characters read so far."""
 
 
 class Pattern:
@@ -171,7 +171,7 @@ class Pattern:
         return tuple(number for number, test in tests if test.fullmatch(character))
 
     def _reached(self, places: Iterable[int]) -> State:
-        """Return places with all that they lead to at once."""
+        """Return the places and all places that can be reached from them without a character."""
         found, waiting = set[int](), list(places)
         while waiting:
             place = waiting.pop()
