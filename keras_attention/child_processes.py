@@ -64,7 +64,7 @@ class WorkerProcess:
         command: the program and its arguments; it reads requests with `RequestPipes`.
         environment: the environment variables of the process.
         job: the first message to the process.
-        advice: what to do if the system ended the process because the memory was full.
+        advice: what to do if the system killed the process because the memory was full.
 
     Raises:
         InputError: if the process ended before it received the job.
@@ -105,7 +105,7 @@ class WorkerProcess:
         """Return the next answer.
 
         Raises:
-            InputError: if the process has ended, or has sent something else than an answer.
+            InputError: if the process has ended, or has sent something other than an answer.
         """
         try:
             return pickle.load(cast(IO[bytes], self.process.stdout))
@@ -136,12 +136,12 @@ class WorkerProcess:
                 cast(IO[bytes], pipe).close()
 
     def _end(self) -> InputError:
-        """Return the error about a process that has ended, or end one that answers no more."""
+        """Return the error about a process that has ended; stop a process that is still running."""
         try:
             code = self.process.wait(_GRACE)
         except subprocess.TimeoutExpired:
             self.stop()
-            return InputError("a worker process sent what is not an answer, and was ended.")
+            return InputError("a worker process sent an invalid answer and was stopped.")
         if code >= 0:
             return InputError(f"a worker process ended early, with exit code {code}.")
         try:
@@ -149,7 +149,7 @@ class WorkerProcess:
         except ValueError:  # a real-time signal
             name = f"signal {-code}"
         advice = f"; if the memory is full, {self._advice}" if name == "SIGKILL" else ""
-        return InputError(f"a worker process was ended by {name}{advice}.")
+        return InputError(f"a worker process was killed by {name}{advice}.")
 
 
 AnyWorker = TypeVar("AnyWorker", bound=WorkerProcess)

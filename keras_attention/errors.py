@@ -34,9 +34,9 @@ class TextError(InputError):
         noun: what the message calls the item, such as "text" or "pair".
 
     Example:
-        >>> error = TextError("expected at most 4 tokens with </s>. Received: 7.", 2)
+        >>> error = TextError("expected at most 4 tokens including </s>. Received: 7.", 2)
         >>> str(error), str(error.at(0))[:7]
-        ('text 3: expected at most 4 tokens with </s>. Received: 7.', 'text 1:')
+        ('text 3: expected at most 4 tokens including </s>. Received: 7.', 'text 1:')
     """
 
     def __init__(self, problem: str, position: int = 0, noun: str = "text") -> None:

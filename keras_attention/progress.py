@@ -117,7 +117,7 @@ def is_interactive() -> bool:
 def report_progress(
     total: int | None, *, unit: str, delay: float = DELAY, console: Console | None = None
 ) -> Iterator[Advance]:
-    """Show the progress of a call on standard error, once it has taken some time.
+    """Show the progress of a call on standard error, once the call has taken some time.
 
     A notebook gets the same text as a terminal, so it needs no widgets.
 

@@ -1,4 +1,4 @@
-"""How much a fine-tuned model has forgotten: its quality on the start model's held-out pairs."""
+"""Measure how much a fine-tuned model has forgotten, on the held-out pairs of its start model."""
 
 from __future__ import annotations
 

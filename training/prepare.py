@@ -80,7 +80,7 @@ def prepare(
             the last checkpoint are read from it.
         changed_data: whether the data may have changed since the start of the run.
         start_model: the trained model that a new run is fine-tuned from, if any.
-        store: where large training data is kept for the next start; default temporary files.
+        store: where large training data is kept for the next start. Default: temporary files.
 
     Raises:
         InputError: if the data, the recipe or the folder cannot be used.

@@ -1,4 +1,4 @@
-"""The training run: from a recipe to a run folder with a trained translator.
+"""The training run, which turns a recipe into a run folder with a trained translator.
 
 The path of a training pair, with the function that does each step:
 

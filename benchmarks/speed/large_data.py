@@ -4,10 +4,10 @@ python benchmarks/speed/large_data.py --pairs 1000000 --output benchmarks/result
 
 The script writes files of synthetic pairs (136 MB for a million) and deletes them afterwards. For
 each value of `data.in_memory`, the size above which pairs and ids are kept in files, it trains one
-step in a process of its own, twice: the second start finds the store of the first. One more row is
-that of `--few` pairs, whose memory is needed for any data. The words follow Zipf's law. The memory
-is the peak of the process and of the processes that it starts, without the pages of files, which
-the system drops when it needs memory.
+step in a process of its own, twice: the second start finds the store of the first. One more row has
+only `--few` pairs: its memory is what a run needs apart from its data. The words follow Zipf's law.
+The memory is the peak of the process and of the processes that it starts, without the pages of
+files, which the system drops when it needs memory.
 """
 
 from __future__ import annotations

@@ -5,14 +5,16 @@ python benchmarks/speed/processes.py
 Every process has one core. A step trains on the same batch of 64 pairs of 20 tokens a side,
 whole in one process or half in each of two. Half a batch takes more than half of the time, because
 every process updates all weights; a third run, of one process on half a batch, measures that. The
-script also times the sum of the gradients over the processes (an all-reduce) by itself. From these
-follows an estimate for n hosts:
+script also times the sum of the gradients over the processes (an all-reduce) by itself.
+
+The estimate for n hosts is:
 
     step(n) = fixed + divided / n + 2 * (n - 1) / n * bytes / bandwidth
 
-where fixed + divided is the time of a step in one process, and fixed + divided / 2 that on half a
-batch. A ring all-reduce sends and receives 2 * (n - 1) / n times the bytes of all gradients, 4 for
-each parameter. The estimate leaves out latency.
+where fixed + divided is the time of a step in one process on the whole batch, and
+fixed + divided / 2 is the time of a step on half a batch. A ring all-reduce sends and receives
+2 * (n - 1) / n times the bytes of all gradients, 4 for each parameter. The estimate leaves out
+latency.
 """
 
 from __future__ import annotations

@@ -82,9 +82,9 @@ def table(replies: Any) -> list[dict[str, Any]]:
 
 def check_tokens(replies: Any) -> None:
     """Warn if the systems generated different numbers of tokens."""
-    said = {name: found[0]["tokens"] for name, found in replies.items()}
-    if len(set(said.values())) > 1:
-        print(f"warning: different numbers of tokens: {said}", file=sys.stderr)
+    counts = {name: found[0]["tokens"] for name, found in replies.items()}
+    if len(set(counts.values())) > 1:
+        print(f"warning: different numbers of tokens: {counts}", file=sys.stderr)
 
 
 def main() -> None:

@@ -60,7 +60,7 @@ class Translator(file: File, threads: Int = 2, maxTokens: Int? = null) : AutoClo
         val words = source.cut(text)
         val ids = source.encode(text)
         require(ids.size <= longest) {
-            "expected at most $longest tokens with </s>. Received: ${ids.size}."
+            "expected at most $longest tokens including </s>. Received: ${ids.size}."
         }
         val padded = ids.copyOf(if (anyLength) ids.size else maxSourceLength)
         val tokens = arrayOf(IntArray(maxLength))

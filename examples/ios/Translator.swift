@@ -67,7 +67,7 @@ final class Translator: @unchecked Sendable {
         var ids = try source.encode(text)
         guard ids.count <= longest else {
             throw TranslatorError(
-                "expected at most \(longest) tokens with </s>. Received: \(ids.count).")
+                "expected at most \(longest) tokens including </s>. Received: \(ids.count).")
         }
         if !anyLength {
             ids += Array(repeating: SpecialToken.pad, count: maxSourceLength - ids.count)

@@ -198,7 +198,7 @@ class DeviceTranslator:
     def _search(
         self, texts: Sequence[str], source: Any, signature: str, beam: bool
     ) -> list[Translation]:
-        """Run a search on sources `[B, S]`, of which the first ones are those of the texts."""
+        """Run a search on sources `[B, S]`: first those of the texts, then any padding."""
         found = self.run(signature, source=source)
         arrays = [found[name][: len(texts)] for name in ("tokens", "score", "alignment")]
         if not beam:

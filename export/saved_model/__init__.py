@@ -1,4 +1,4 @@
-"""SavedModel: from strings to text, score, tokens and alignment, also for TensorFlow Serving."""
+"""SavedModels, which read strings, and return text, score, tokens and alignment."""
 
 from keras_attention.lazy_imports import attach_stub
 

@@ -51,8 +51,8 @@ _TEXT = {
     "lowercase": optional(flag()),
     "strip": optional(flag()),
 }
-"""How the text of one side, source or target, is tokenized and normalized. Older manifests lack
-some of these keys."""
+"""The keys that describe how the text of one side, source or target, is tokenized and normalized.
+Older manifests lack some of these keys."""
 
 _MANIFEST = JsonFile(
     "the manifest that `export` writes",

@@ -107,7 +107,7 @@ def export_saved_model(
         translator: a trained translator.
         folder: the model's folder, usually the one it was loaded from.
         version: TensorFlow Serving's version number, a positive integer.
-        limits: limits on the size of a request; default `Limits()`, with the translator's own
+        limits: limits on the size of a request. Default: `Limits()` with the translator's own
             `max_tokens`.
         compute: the dtype policy of the graph: "float32", or for accelerators "mixed_float16" or
             "mixed_bfloat16", which change the results by rounding.

@@ -44,7 +44,8 @@ SIGNATURES = ("serving_default", "beam", "score", "tokenize", "detokenize", "enc
 STREAMED = 4
 """The largest number of tokens in an answer of the signature `stream`.
 
-Each answer encodes the source again, so more tokens take less time in all, but come later.
+Each answer encodes the source again, so a larger number saves time in total, but the user waits
+longer for each answer.
 """
 
 
@@ -56,7 +57,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
 
     Args:
         translator: a trained translator.
-        limits: limits on the size of a request; default `Limits()`, with the translator's own
+        limits: limits on the size of a request. Default: `Limits()` with the translator's own
             `max_tokens`.
 
     Attributes:
@@ -279,7 +280,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         checks = [
             _require(rows <= batch, f"expected at most {batch} rows per request.", rows),
             _require(
-                steps <= tokens, f"expected at most {tokens} tokens with </s> per text.", steps
+                steps <= tokens, f"expected at most {tokens} tokens including </s> per text.", steps
             ),
         ]
         with tf.control_dependencies(checks):

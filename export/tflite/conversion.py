@@ -1,6 +1,6 @@
-"""The conversion to TFLite, with only built-in operators.
+"""Convert a translator to a TFLite file that uses only built-in operators.
 
-The graphs map source ids to target ids, score and alignment.
+The graphs in the file read source ids, and return target ids, a score and an alignment.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Converted:
     Args:
         file_bytes: the flat buffer in float32.
         codec: the tokenizers and search settings.
-        paths: the Keras path of each matrix, by the matrix's bytes.
+        paths: a mapping from the bytes of each matrix to the Keras path of its weight.
         about: further values for the manifests.
         rule: the output rule that the graphs obey, or None.
     """
@@ -207,7 +207,7 @@ def convert(graphs: Mapping[str, Any], model: Model) -> bytes:
     """Convert graphs to a flat buffer in float32.
 
     Args:
-        graphs: concrete functions by the names of their signatures.
+        graphs: a mapping from the name of each signature to its concrete function.
         model: the model whose weights the functions read.
     """
     holder = tf.Module()
@@ -224,7 +224,7 @@ def convert(graphs: Mapping[str, Any], model: Model) -> bytes:
 
 
 def paths_of(model: Model) -> dict[bytes, str]:
-    """Return the Keras path of each matrix, by the bytes of the matrix and of its transpose."""
+    """Return a mapping from the bytes of each matrix, and of its transpose, to its Keras path."""
     paths = {}
     for weight in (weight for member in members_of(model) for weight in member.weights):
         matrix = np.array(weight, "float32")

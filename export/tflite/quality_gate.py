@@ -20,8 +20,8 @@ from ..device.device_translator import DeviceTranslator
 from .conversion import PRECISIONS, Converted
 
 MOST_LOST = 0.3
-"""How much the default file may lose compared with the Keras model, in points of the metric (0 to
-100)."""
+"""Largest loss of the default file compared with the Keras model, in points of the metric, from
+0 to 100."""
 
 Texts = Sequence[str]
 
@@ -165,7 +165,7 @@ def measure_variants(
     fitting = [pair for pair in pairs if limit.fits(pair[0], codec.source)]
     if not fitting:
         raise InputError(
-            f"expected pairs whose sources have at most {limit.tokens} tokens with </s>. "
+            f"expected pairs whose sources have at most {limit.tokens} tokens including </s>. "
             f"Received: none among {len(pairs)} pairs."
         )
     sources = [source for source, _ in fitting]

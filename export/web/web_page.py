@@ -164,8 +164,8 @@ def check_examples(examples: Sequence[str], codec: TextCodec) -> None:
         tokens = len(ids) + len(codec.source.features) + 1
         if not ids or tokens > most:
             raise InputError(
-                f"an example must have a token, and at most {most} with </s>. "
-                f"Received: {example!r:.{_SHOWN}} with {tokens}."
+                f"an example must have at least one token, and at most {most} tokens including "
+                f"</s>. Received: {example!r:.{_SHOWN}} with {tokens}."
             )
 
 

@@ -214,7 +214,7 @@ WholeVocabulary = Annotated[
     typer.Option(
         "--whole-vocabulary",
         help="Score all target tokens, even if the model has a short list. An ensemble always "
-        "scores all.",
+        "scores all tokens.",
         rich_help_panel="Search",
     ),
 ]

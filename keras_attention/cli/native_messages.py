@@ -78,7 +78,7 @@ _STARTS: dict[str, Callable[[ModuleType], None]] = {
 
 @contextmanager
 def native_output_hidden() -> Iterator[None]:
-    """Point file descriptor 2 at the null device, also for processes that start in the block."""
+    """Point file descriptor 2 at the null device, in this process and in those that it starts."""
     kept = os.dup(2)
     null = os.open(os.devnull, os.O_WRONLY)
     try:

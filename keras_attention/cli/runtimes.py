@@ -163,7 +163,7 @@ def lines_at_once(path: Path, batch_size: int, *, sample: bool = False) -> int:
 
 
 def read_tflite(path: Path) -> "DeviceFile":
-    """Return the content of a TFLite file, which is read once as long as its state is the same."""
+    """Return the content of a TFLite file; read it again only if its `FileState` has changed."""
     from keras_attention.files.file_states import FileState
 
     return _read_tflite(path, FileState.of(path))

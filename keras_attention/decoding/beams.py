@@ -100,7 +100,8 @@ def banked_candidates(plain: Tensor, adjusted: Tensor, advancing: Tensor, shape:
     Args:
         plain: as for `best_adjusted`.
         adjusted: as for `best_adjusted`.
-        advancing: which tokens bring a hypothesis closer to its terms `[B * K, V]`.
+        advancing: which tokens reduce the number of tokens that the terms still need
+            `[B * K, V]`.
         shape: `(B, K)`.
 
     Returns:
@@ -192,9 +193,9 @@ def best_continuations(
 
 
 def end_settled(beams: Beams, ranking: Ranking, max_length: int) -> Beams:
-    """End the search of each source whose best ended hypothesis no other one can outrank any more.
+    """End the search of a source when no other hypothesis can outrank its best ended hypothesis.
 
-    The other hypotheses that have not ended become impossible. Hypotheses that lack terms cannot
+    The hypotheses that have not ended become impossible. Hypotheses that lack terms cannot
     end, so without this rule every search would run until `max_length`.
     """
     ended = ops.logical_and(beams.finished, beams.scores > IMPOSSIBLE / 2)

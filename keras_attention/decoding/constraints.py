@@ -122,7 +122,7 @@ def check_limited(options: SearchOptions, automaton: Automaton) -> None:
 
 
 def check_forced(options: SearchOptions) -> None:
-    """Check that search options allow to force terms, which requires a beam.
+    """Check that search options allow forced terms, which require beam search.
 
     Raises:
         OptionError: if they do not.
@@ -200,8 +200,9 @@ def constrain(
         generated: the tokens so far, as for `Constraints`.
         prefix: the rows of `carried_prefix` for these hypotheses.
         node: the node of each hypothesis in the automaton `[N]`, or `()` without one.
-        advancing: which tokens bring a hypothesis closer to its terms `[N, V]`, or `()` without
-            terms. They stay possible if a sparse output gives all of them the probability 0.
+        advancing: which tokens reduce the number of tokens that the terms still need `[N, V]`, or
+            `()` without terms. They stay possible if a sparse output gives all of them the
+            probability 0.
     """
     log_probs, allowed = log_probabilities(logits)
     adjusted = allowed

@@ -32,8 +32,8 @@ def run_steps(
 
     Args:
         advance: the function that runs one step.
-        finished: the function that tells which sources have ended. For these, `advance` must not
-            change `live`. To `history` it may write only the initial values of `history`, or
+        finished: the function that returns which sources have ended. For these, `advance` must not
+            change `live`. It may write to `history` only the initial values of `history`, or
             values that are never read.
         live: the tensors that a step updates, nested, `[B, ...]`.
         history: the tensors that a step writes to, nested, `[T, B, ...]`.

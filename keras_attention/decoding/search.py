@@ -1,4 +1,4 @@
-"""The interface to all searches: from source ids to hypotheses."""
+"""The interface to all searches, which read source ids and return hypotheses."""
 
 import dataclasses
 from typing import Any

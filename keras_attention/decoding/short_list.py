@@ -57,9 +57,9 @@ class ShortList:
             also: target ids to include.
 
         Returns:
-            512, 1024, 2048, ... ids: the smallest of these sizes that is large enough. `None` if
-            this is more than half of the vocabulary, because a short list would then save little
-            time.
+            The ids. Their number is 512, 1024, 2048 ..., the smallest of these that is large
+            enough. `None` if it is more than half of the vocabulary, because a short list would
+            then save little time.
         """
         special = np.arange(len(SPECIAL_TOKENS))
         likely = self.by_source[source].ravel()

@@ -47,7 +47,7 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True)
 class Opened(Generic[_Value]):
-    """What was read from a folder.
+    """The result of reading a folder.
 
     Attributes:
         value: what was read; None if the folder cannot be used.
@@ -193,7 +193,7 @@ class CheckedFolder:
             write_file(self.path / RECORD_FILE, format_json(record))
 
     def _check_own(self) -> None:
-        """Check that the folder may be replaced: has a record, or no file of another program."""
+        """Check that the folder may be replaced: it has a record, or only files that we write."""
         if not self.path.is_dir() or (self.path / RECORD_FILE).exists():
             return
         if others := sorted({path.name for path in self.path.iterdir()} - self._names):

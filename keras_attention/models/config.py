@@ -313,7 +313,7 @@ class LayerConfig(Settings):
         if self.tie_embeddings != "none" and self.output_width != self.embedding:
             raise SettingError(
                 "tie_embeddings",
-                "needs outputs as wide as the embeddings: set "
+                "requires outputs as wide as the embeddings: set "
                 f"`{'attention_units' if self.projects else 'units'}` to `embedding`. "
                 f"Received: embedding={self.embedding} and outputs of {self.output_width}.",
             )
@@ -395,7 +395,7 @@ class Seq2SeqConfig(LayerConfig):
         """
         for name in ("coverage_loss", "guided_alignment", "copying"):
             if getattr(self, name) and not self.attends:
-                raise SettingError(name, "needs `attention`. Received: attention=None.")
+                raise SettingError(name, "requires `attention`. Received: attention=None.")
         if self.r_drop and not self.drops_out:
             raise SettingError(
                 "r_drop",
@@ -420,7 +420,7 @@ class Seq2SeqConfig(LayerConfig):
         if self.tie_embeddings == "all" and sizes[0] != sizes[1]:
             raise SettingError(
                 "tie_embeddings",
-                "with the value 'all' needs one joint vocabulary. Received: "
+                "with the value 'all' requires one joint vocabulary. Received: "
                 f"source_vocabulary_size={sizes[0]}, target_vocabulary_size={sizes[1]}.",
             )
 
@@ -439,10 +439,11 @@ class Seq2SeqConfig(LayerConfig):
         if self.source_features:
             raise SettingError(
                 "source_features",
-                "needs token ids as the source. Received: source_vocabulary_size=None.",
+                "requires token ids as the source. Received: source_vocabulary_size=None.",
             )
         object.__setattr__(self, "source_shape", tuple(self.source_shape))
         if self.copying:
             raise SettingError(
-                "copying", "needs token ids as the source. Received: source_vocabulary_size=None."
+                "copying",
+                "requires token ids as the source. Received: source_vocabulary_size=None.",
             )

@@ -1,4 +1,4 @@
-"""Layers, chosen by name, that training does not change or changes at another learning rate."""
+"""Choose layers by name, to freeze them or to train them at another learning rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sequence-to-sequence model: from source ids and shifted target ids to logits."""
+"""The sequence-to-sequence model, which computes logits from source ids and shifted target ids."""
 
 from collections.abc import Callable
 from functools import partial
@@ -385,7 +385,7 @@ class Seq2Seq(TextModel):
         if guidance:
             if guide is None:
                 raise ValueError(
-                    "`guided_alignment` needs a third input, the given alignment [B, T, S]. "
+                    "`guided_alignment` requires a third input, the given alignment [B, T, S]. "
                     "Received: source and target only."
                 )
             loss = alignment_losses.guided_alignment_loss(alignment, guide, real)

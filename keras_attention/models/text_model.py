@@ -148,8 +148,8 @@ class TextModel(CheckedModel):
     ) -> Any:
         """Generate the outputs of some sources.
 
-        With the same options, texts have the outputs of `Translator.from_model(model)`. The outputs
-        of ids are those of `search`.
+        With the same options, the outputs for texts equal those of
+        `Translator.from_model(model)`, and the outputs for ids equal those of `search`.
 
         Args:
             inputs: with a preprocessor, a text or several: a string, a list or array of strings, or
@@ -210,7 +210,7 @@ class TextModel(CheckedModel):
         input_signature: None = None,
         **options: Any,
     ) -> None:
-        """Export the model for inference: from texts to the outputs of `generate`.
+        """Export the model for inference: the export reads texts and returns what `generate` does.
 
         The export searches as `generate` does by default. `keras.Model.export` would write a graph
         that needs the targets as its input, so a model without a preprocessor is refused.

@@ -270,7 +270,7 @@ class ServingClient:
             yield from tokens
             if not state:
                 return
-            if not tokens:  # the next answer would be the same, for ever
+            if not tokens:  # all later answers would be the same
                 raise ServingError(
                     f"{self._address}: {self._model}, signature {STREAM}: expected new tokens or "
                     "an empty `state`. Received: a `state` without tokens."

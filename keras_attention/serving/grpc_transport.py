@@ -16,7 +16,7 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServic
 from keras_attention.serving.failures import ServingError, in_a_line
 from keras_attention.serving.transport import Address, Arrays, Call, ServedModel
 
-_PASSING = {
+_TEMPORARY = {
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.RESOURCE_EXHAUSTED,
     grpc.StatusCode.ABORTED,
@@ -98,5 +98,5 @@ class GrpcTransport:
             return ServingError(f"{self._address}: cannot be reached: {reason}.", passing=True)
         return ServingError(
             f"{self._address}: {self._model} failed with {code.name}: {reason}.",
-            passing=code in _PASSING,
+            passing=code in _TEMPORARY,
         )

@@ -20,8 +20,8 @@ import numpy.typing as npt
 from keras_attention.serving.failures import ServingError, in_a_line
 from keras_attention.serving.transport import Address, Arrays, Call, ServedModel
 
-_PASSING = {429, 502, 503}
-_TOO_LATE = {408, 504}
+_TEMPORARY = {429, 502, 503}
+_DEADLINE_EXCEEDED = {408, 504}
 _STRINGS = {"text", "tokens", "source_tokens", "error", "state"}
 
 
@@ -125,14 +125,14 @@ class RestTransport:
         return ServingError(f"{self._address}: cannot be reached: {reason}.")
 
     def _refusal(self, status: int, body: bytes) -> ServingError:
-        if status in _TOO_LATE:
+        if status in _DEADLINE_EXCEEDED:
             return ServingError(f"{self._address}: no answer within the server's own deadline.")
         text = body.decode(errors="replace")
         with suppress(ValueError, KeyError, TypeError, RecursionError):
             text = str(json.loads(text)["error"])
         return ServingError(
             f"{self._address}: {self._model} failed with HTTP {status}: {in_a_line(text)}.",
-            passing=status in _PASSING,
+            passing=status in _TEMPORARY,
         )
 
 

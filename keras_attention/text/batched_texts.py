@@ -30,13 +30,14 @@ class EncodedText(NamedTuple):
 
 
 class Grouping(NamedTuple):
-    """How texts are divided into batches by more than their length.
+    """A rule that divides texts into batches by more than their length.
 
     Attributes:
         find: returns what is known about each text before the first unusable one, and the error
             about that one, if any.
-        split: divides the places of texts, given what is known about each text, into groups, and
-            these into batches with the function that it gets.
+        split: receives the places of texts, what is known about each text, and a function that
+            splits places into batches. It divides the places into groups, and splits each group
+            into batches with this function.
     """
 
     find: Callable[[Sequence[str]], tuple[list[Any], TextError | None]]

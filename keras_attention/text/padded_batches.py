@@ -12,7 +12,8 @@ BATCH_NUMBERS = 2**27
 """Largest number of logits, or of alignment weights, in a batch: 512 MiB in float32."""
 
 SORTED_BATCHES = 16
-"""Number of batches whose texts are sorted by length together."""
+"""Number of batches that are filled from one sorted list: the texts of this many batches are read,
+sorted by length, and then split into batches."""
 
 Item = TypeVar("Item")
 
@@ -32,8 +33,9 @@ def batch_by_tokens(
         items: the items, in order.
         length: returns the number of tokens of an item.
         rows: largest number of items in a batch. Default: no limit.
-        tokens: largest number of padded tokens in a batch, its number of items times the length
-            of its longest item. A longer item is a batch on its own.
+        tokens: largest number of padded tokens in a batch. A batch has as many padded tokens as
+            its number of items times the length of its longest item. An item with more tokens than
+            this limit is a batch on its own.
 
     Yields:
         Batches of at least one item.

@@ -33,7 +33,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class SubwordTokenizer(Tokenizer):
-    """A tokenizer whose tokens are pieces of words, as a sentencepiece model cuts them.
+    """A tokenizer whose tokens are pieces of words, as a sentencepiece model splits them.
 
     Any white space counts as one space, and is removed at both ends. Characters that the model does
     not contain become `<unk>`; several of them in a row become one `<unk>`. To train a model, use

@@ -36,7 +36,7 @@ class TextLimit:
     Example:
         >>> limit = TextLimit(1024)
         >>> limit.bytes, limit.expected_tokens
-        (16384, 'expected at most 1024 tokens with </s>.')
+        (16384, 'expected at most 1024 tokens including </s>.')
     """
 
     tokens: int = MAX_TOKENS
@@ -53,7 +53,7 @@ class TextLimit:
     @property
     def expected_tokens(self) -> str:
         """The beginning of the error about a text with too many tokens."""
-        return f"expected at most {self.tokens} tokens with </s>."
+        return f"expected at most {self.tokens} tokens including </s>."
 
     @property
     def expected_bytes(self) -> str:

@@ -18,7 +18,7 @@ from keras_attention.text.vocabulary import Vocabulary
 class Tokenizer(ABC):
     """A converter between texts and ids with one vocabulary.
 
-    A subclass defines how normalized text is cut into tokens and how tokens are joined. Text is
+    A subclass defines how normalized text is split into tokens and how tokens are joined. Text is
     always normalized first, so that texts that look equal have equal ids. Decoded text is always
     in normal form C, so decomposed letters are composed again.
 
@@ -147,7 +147,7 @@ class Tokenizer(ABC):
         return self.join(self.split(text))
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of a text, followed by the id of `</s>`, also for an empty text.
+        """Return the ids of a text, followed by the id of `</s>`, even for an empty text.
 
         The ids of the text's features, if there are any, come first.
 

@@ -35,7 +35,8 @@ class _Input(NamedTuple):
 
 
 _TABLES = {"automaton": Automaton, "terms": ForcedTerms}
-"""Arguments of a search that consist of several arrays; the inputs are named after both."""
+"""Arguments of a search that consist of several arrays, which are inputs with names such as
+`automaton.edges`."""
 
 _PAIR = (_Input("source", (None, None)), _Input("target", (None, None)))
 
@@ -168,7 +169,7 @@ def _inputs_of(
 
 
 def _pop_tables(given: dict[str, Any]) -> dict[str, Any]:
-    """Remove the arrays of `_TABLES` from the named arrays; return those that there are."""
+    """Remove the arrays of `_TABLES` from the named arrays; return the tables that were given."""
     tables = {}
     for table, kind in _TABLES.items():
         names = [name for name in given if name.startswith(f"{table}.")]

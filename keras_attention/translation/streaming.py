@@ -1,4 +1,4 @@
-"""An output token by token: from the steps of a greedy search to the text so far."""
+"""Convert the steps of a greedy search to the text so far, token by token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The preprocessor of a `Seq2Seq`: from pairs of texts to the arrays of `fit`."""
+"""The preprocessor of a `Seq2Seq`, which converts pairs of texts to the arrays of `fit`."""
 
 from __future__ import annotations
 

@@ -482,8 +482,8 @@ class Translator:
                 Empty texts are ignored.
             pattern: a regular expression of `re` that the whole output must match, instead of the
                 `output_rule`. Search considers all ways to split a text into tokens. Not
-                supported: back-references, look-around, word boundaries, and possessive or atomic
-                groups.
+                supported: back-references, look-around, word boundaries, atomic groups and
+                possessive quantifiers.
             terms: a mapping from each source term to its target term, or to a list of forms of the
                 target term. If a source contains the source term, its output contains one of the
                 forms, as whole words. A term that ends with `*` also matches longer words. Pass a

@@ -83,7 +83,7 @@ def _expected(codec, text, any_length):
         return re.search(FEATURE_ERROR, str(error))[0]
     limit = 1024 if any_length else MAX_SOURCE_LENGTH
     if len(ids) > limit:
-        return f"expected at most {limit} tokens with </s>. Received: {len(ids)}."
+        return f"expected at most {limit} tokens including </s>. Received: {len(ids)}."
     padded = [*ids, *[0] * MAX_SOURCE_LENGTH][:MAX_LENGTH]
     alignment = np.eye(MAX_LENGTH, max(MAX_LENGTH, len(ids)))
     (found,) = codec.translations([text], [[padded]], [[-sum(ids)]], [[alignment]])

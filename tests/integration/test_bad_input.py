@@ -224,7 +224,7 @@ DATA = {
     ),
     "too long for TFLite": Case(
         "translate model/dates.tflite a.txt",
-        "a.txt, line 1: expected at most 1024 tokens with </s>. Received: 1025.",
+        "a.txt, line 1: expected at most 1024 tokens including </s>. Received: 1025.",
         {"a.txt": b"1" * 1024},
     ),
     "nothing to verify": Case("verify model a.txt", "at least one line", {"a.txt": b""}),

@@ -71,7 +71,7 @@ def test_the_joined_shards_are_what_translate_prints(run, inputs, tmp_path):
     place = str(inputs / "b.txt")
     reasons = (
         "expected UTF-8 text. Received: byte 0xff",
-        "expected at most 64 tokens with </s>.",
+        "expected at most 64 tokens including </s>.",
     )
     assert [row[:2] for row in dead] == [[place, "11"], [place, "12"]]
     assert all(row[2].startswith(each) for row, each in zip(dead, reasons, strict=True))

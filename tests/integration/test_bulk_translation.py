@@ -1,4 +1,4 @@
-"""`translate` with workers gives the output of one process, also after it was interrupted."""
+"""`translate` with workers gives the output of one process, even after an interruption."""
 
 import os
 import signal
@@ -80,7 +80,7 @@ def test_a_killed_or_interrupted_translation_continues_to_the_same_output(run, l
             "worker",
             signal.SIGKILL,
             2,
-            "error: a worker process was ended by SIGKILL; if the memory ",
+            "error: a worker process was killed by SIGKILL; if the memory ",
         ),
         ("command", signal.SIGINT, 130, "Stopped. "),
         ("command", signal.SIGKILL, -signal.SIGKILL, ""),

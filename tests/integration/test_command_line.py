@@ -107,7 +107,7 @@ def test_lines_of_any_length_and_any_bytes_are_handled(runtime, run, trained, tr
     arguments = "translate", trained / runtime, tmp_path / "in.txt"
     first, last = (translator(LINES[n]).text for n in (0, 2))
     problems = [
-        "line 2: expected at most 1024 tokens with </s>. Received: 1025.",
+        "line 2: expected at most 1024 tokens including </s>. Received: 1025.",
         "line 3: expected UTF-8 text. Received: byte 0xff at column 1 of the line.",
         "line 5: expected at most 16384 bytes. Received: 20000.",
     ]
@@ -129,7 +129,7 @@ def test_translate_accepts_as_many_tokens_as_requested(run, trained):
     typed = b"1" * 1500 + b"\n"
     assert run("translate", trained, "--max-tokens", 1501, stdin=typed).code == 0
     refused = run("translate", trained, "--max-tokens", 1500, stdin=typed)
-    sentence = "line 1: expected at most 1500 tokens with </s>. Received: 1501."
+    sentence = "line 1: expected at most 1500 tokens including </s>. Received: 1501."
     assert (refused.code, refused.err) == (2, f"error: standard input, {sentence}\n")
     assert run("translate", trained / "dates.tflite", "--max-tokens", 1501, stdin=typed).code == 0
     refused = run("translate", trained / "dates.tflite", "--max-tokens", 1500, stdin=typed)

@@ -128,7 +128,7 @@ def test_texts_of_a_generator_are_read_batch_by_batch(device):
 def test_a_text_that_is_too_long_is_refused_after_the_texts_before_it(device):
     found = device.translate_each(["abc", "h", 2 * LONG, "a"])
     assert [next(found).source, next(found).source] == ["abc", "h"]
-    with pytest.raises(TextError, match=r"^text 3: expected at most 1024 tokens with </s>\. "):
+    with pytest.raises(TextError, match=r"^text 3: expected at most 1024 tokens including </s>\. "):
         next(found)
 
 

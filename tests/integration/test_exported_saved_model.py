@@ -276,7 +276,11 @@ BEAM = {"beam_width": [1], "length_penalty": [0.0], "nbest": [1]}
     [
         ("serving_default", {"text": ["a"] * 65}, "at most 64 texts per request. Received"),
         ("score", {"source": ["a"], "target": ["a", "b"]}, "target: expected one value per text"),
-        ("encode", {"source": [[4] * 1025], "length": [1025]}, "at most 1024 tokens with </s>"),
+        (
+            "encode",
+            {"source": [[4] * 1025], "length": [1025]},
+            "at most 1024 tokens including </s>",
+        ),
         ("detokenize", {"ids": [[4]] * 65, "length": [1] * 65}, "at most 64 rows per request"),
         ("beam", {**BEAM, "text": ["a", "b"]}, "beam_width: expected one value per text"),
     ],
@@ -290,7 +294,11 @@ def test_requests_over_the_limits_are_refused(signatures, name, inputs, expected
 @pytest.mark.parametrize(
     ("name", "inputs", "expected"),
     [
-        ("serving_default", {"text": ["a b " * 700]}, "expected at most 1024 tokens with </s>. R"),
+        (
+            "serving_default",
+            {"text": ["a b " * 700]},
+            "expected at most 1024 tokens including </s>. R",
+        ),
         ("serving_default", {"text": ["a" * 16385]}, "at most 16384 bytes. Received: 16385."),
         ("tokenize", {"text": ["a" * 16385]}, "expected at most 16384 bytes. Received: 16385."),
         ("score", {"source": ["a"], "target": ["a" * 16385]}, "expected at most 16384 bytes."),

@@ -236,7 +236,9 @@ def test_runtimes_without_resizing_see_the_declared_length(tflite_file):
 
 @one_variant
 def test_a_source_that_is_too_long_is_refused(tflite_file):
-    with pytest.raises(InputError, match=r"^text 1: expected at most 1024 tokens with </s>\. "):
+    with pytest.raises(
+        InputError, match=r"^text 1: expected at most 1024 tokens including </s>\. "
+    ):
         DeviceTranslator.load(tflite_file)(["a" * 1024])
     with pytest.raises(InputError, match=r"^text 1: expected at most 16384 bytes\. Received: 1000"):
         DeviceTranslator.load(tflite_file)(["a" * 10**6])

@@ -1,4 +1,4 @@
-"""A model with source features, from the recipe to every export and command."""
+"""A model with source features is trained, and used in every export and command."""
 
 import json
 import shutil

@@ -49,5 +49,5 @@ def test_a_refused_text_does_not_affect_the_others(signatures):
         one = {name: out[place : place + 1] for name, out in merged.items()}
         assert_as_alone(one, ask(serve, [text]))
     assert merged["error"].tolist()[::2] == [b"", b""]
-    assert merged["error"][1].startswith(b"expected at most 1024 tokens with </s>. Received: ")
+    assert merged["error"][1].startswith(b"expected at most 1024 tokens including </s>. Received: ")
     assert (merged["text"][1], merged["score"][1]) == (b"", -1e9)

@@ -1,4 +1,4 @@
-"""Subwords from the recipe to every export: each runtime returns the Keras model's results."""
+"""Models with subwords are trained and exported: all runtimes return the Keras model's results."""
 
 import json
 import random

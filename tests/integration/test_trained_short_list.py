@@ -1,4 +1,4 @@
-"""A recipe's short list, from training to the command line."""
+"""Training with a short list writes it, and the command line uses it."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A worker process that ends, or sends what is not an answer, is an error of one sentence."""
+"""A worker process that ends, or sends an invalid answer, causes an error of one sentence."""
 
 import gc
 import os
@@ -17,17 +17,17 @@ from keras_attention.errors import InputError
         ("raise SystemExit(3)", "a worker process ended early, with exit code 3."),
         (
             "import os; os.kill(os.getpid(), 9)",
-            "a worker process was ended by SIGKILL; if the memory is full, free some of it.",
+            "a worker process was killed by SIGKILL; if the memory is full, free some of it.",
         ),
-        ("import os; os.kill(os.getpid(), 40)", "a worker process was ended by signal 40."),
+        ("import os; os.kill(os.getpid(), 40)", "a worker process was killed by signal 40."),
         (
             "import time; print('noise', flush=True); time.sleep(60)",
-            "a worker process sent what is not an answer, and was ended.",
+            "a worker process sent an invalid answer and was stopped.",
         ),
     ],
 )
 @pytest.mark.skipif(os.name == "nt", reason="needs Unix signals")
-def test_why_a_process_does_not_answer(code, message, monkeypatch):
+def test_the_error_says_why_a_process_does_not_answer(code, message, monkeypatch):
     if "noise" in code:
         monkeypatch.setattr(child_processes, "_GRACE", 0.01)
     command = [sys.executable, "-c", code]

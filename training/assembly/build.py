@@ -88,7 +88,7 @@ def build_model(
         recipe: the recipe to train.
         codec: its tokenizers.
         total_steps: training steps of the whole run; a cosine schedule ends with the last one.
-        precision: the number format to compute in; default: what `choose_precision` returns.
+        precision: the number format to compute in. Default: the result of `choose_precision`.
     """
     training = recipe.training
     keras.utils.set_random_seed(recipe.training_seed)

@@ -22,7 +22,7 @@ class EncodedPart(NamedTuple):
 
 
 class EncodingError(NamedTuple):
-    """Why a pair cannot be encoded, and its place among the pairs of the request."""
+    """The reason why a pair cannot be encoded, and its place among the pairs of the request."""
 
     problem: str
     place: int

@@ -69,7 +69,7 @@ class Sampling:
 
         Args:
             seed: the seed.
-            sequences: an empty collection for the ids; default one in memory.
+            sequences: an empty collection for the ids. Default: a collection in memory.
         """
         sequences = Sequences() if sequences is None else sequences
         for ids in self._tokenizer.stream_with_dropout(self.texts, self._dropout, seed):

@@ -83,7 +83,7 @@ def encode_in_store(
 ) -> list[StoredIds] | None:
     """Return the ids of sources and of targets; encode them only if the store does not have them.
 
-    None if the store does not have them and cannot be written for lack of rights.
+    None if the store does not have them and this process has no permission to write it.
 
     Args:
         pairs: the pairs.

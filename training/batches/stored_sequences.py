@@ -63,7 +63,7 @@ class StoredTensors:
     Args:
         ids: all ids.
         ends: a 0 followed by the end of each sequence.
-        places: for each row, the number of its sequence; default the row itself.
+        places: for each row, the number of its sequence. Default: the number of the row.
     """
 
     def __init__(self, ids: Any, ends: Ints, places: Ints | None = None) -> None:

@@ -42,8 +42,8 @@ class MetricWatcher(keras.callbacks.Callback):
 class KeepBest(MetricWatcher):
     """Saves the translator whenever the held-out metric reaches a new best.
 
-    Of equal values, the one with the lowest held-out loss is the best, because a metric that stays
-    at 0 or 1 cannot distinguish models.
+    If the metric is equal, the lower held-out loss decides, because a metric that stays at 0 or 1
+    cannot distinguish models.
     """
 
     def __init__(

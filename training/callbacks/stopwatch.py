@@ -29,7 +29,7 @@ class Stopwatch(keras.callbacks.Callback):
 
     Args:
         folder: the run folder.
-        tokens_per_step: mean number of target tokens per batch, with `</s>` but without padding.
+        tokens_per_step: mean number of target tokens per batch, including `</s>` but not padding.
         steps: training steps per validation interval.
         clock: a function that returns the time in seconds.
 

@@ -129,7 +129,7 @@ class DataStore:
     def remember(self, name: str, origin: Mapping[str, str], compute: Callable[[], str]) -> str:
         """Return the result of a computation; compute it only if the store does not have it.
 
-        A store that cannot be written for lack of rights does not keep the result.
+        The result is not kept if this process has no permission to write the store.
 
         Args:
             name: name of the result; the store has one result of each name.
@@ -151,7 +151,7 @@ class DataStore:
 
     @property
     def is_writable(self) -> bool:
-        """Whether the folder exists and this process has the right to write into it."""
+        """Whether the folder exists and this process has permission to write into it."""
         return os.access(self.path, os.W_OK | os.X_OK)
 
     def has(self, pairs: PairsInStore) -> bool:
@@ -203,7 +203,7 @@ class DataStore:
             save_checksums(self.path / CHECKSUMS_FILE, names)
 
     def _reason_not_written(self) -> str:
-        """Return the right that is missing to make or to write the folder, or ""."""
+        """Create the folder; return why there is no permission to create or write it, or ""."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -33,7 +33,7 @@ def read_pairs(config: DataConfig, seed: int = 1, store: DataStore | None = None
         config: The recipe's `[data]` section. Its `validation_path` is not read; see
             `split_pairs`.
         seed: Seed of generated pairs.
-        store: Where large data is kept for the next start; default temporary files.
+        store: Where large data is kept for the next start. Default: temporary files.
 
     Returns:
         All pairs in the order of the file, or of the files of all languages: a list, or, if they
@@ -63,7 +63,7 @@ def split_pairs(
     Args:
         config: The recipe's `[data]` section.
         seed: Seed of the shuffle and of generated pairs.
-        store: Where large data is kept for the next start; default temporary files.
+        store: Where large data is kept for the next start. Default: temporary files.
 
     Returns:
         The training pairs and the held-out pairs.

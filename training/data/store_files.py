@@ -33,7 +33,7 @@ CHARACTERS, PAIRS = "characters", "pairs"
 """Names of the numbers in the record of the pairs."""
 
 _UNREAD = {
-    *("path", "target_path", "folder"),  # the content of the files counts, not their place
+    *("path", "target_path", "folder"),  # only the content of the files matters
     *("validation_path", "validation_target_path", "alignment_path", "held_out", "replay"),
     *("max_source_length", "max_target_length", "in_memory", "size", "shortest", "longest"),
 }
@@ -103,7 +103,7 @@ def write_files(folder: Path, pairs: Iterable[Pair]) -> dict[str, int]:
 
 
 def show_pairs(total: int | None) -> AbstractContextManager[Advance]:
-    """Show how many pairs are done, on a terminal or in a notebook, once it has taken some time.
+    """Show how many pairs are done, on a terminal or in a notebook, if the call takes some time.
 
     Args:
         total: number of pairs; None if it is not known.

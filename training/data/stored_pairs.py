@@ -147,7 +147,7 @@ def collect_pairs(
     Args:
         pairs: the pairs, which are read once.
         megabytes: largest number of characters, in millions, of a list.
-        write: writes the pairs to a file; default a temporary one.
+        write: writes the pairs to a file. Default: to a temporary file.
     """
     remaining, found, size = iter(pairs), list[Pair](), 0
     for source, target in remaining:

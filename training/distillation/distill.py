@@ -133,8 +133,8 @@ class _DistilledPairs:
         left = take_rows(training, places)
         if not left:
             raise InputError(
-                "expected training pairs whose sources neither the recipe nor a teacher holds out. "
-                "Received: only held-out sources."
+                "expected training pairs with sources that are not held out, by the recipe or by a "
+                "teacher. Received: only held-out sources."
             )
         if dropped := len(training) - len(left):
             _logger.info(

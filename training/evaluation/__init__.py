@@ -1,1 +1,1 @@
-"""Quality on held-out pairs, also by source length."""
+"""The quality of outputs on held-out pairs: metrics, errors and calibration."""

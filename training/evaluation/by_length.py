@@ -68,7 +68,7 @@ def _check_room(recipe: Recipe, lengths: Sequence[int]) -> None:
     if room < longest + _ROOM:
         raise InputError(
             f"--lengths up to {lengths[-1]} with model.decoder='transformer' requires `{key}` of "
-            f"at least {longest + _ROOM}: {longest} tokens of a target with </s>, and {_ROOM} "
+            f"at least {longest + _ROOM}: {longest} tokens of a target including </s>, and {_ROOM} "
             f"more. Received: {key}={room}."
         )
 

@@ -57,8 +57,8 @@ class Confusion:
 def align_edits(written: Sequence[str], expected: Sequence[str]) -> list[Step]:
     """Align the tokens of an output with those of its reference, with the fewest edits.
 
-    Edits are insertions, deletions and substitutions. Of several alignments with the fewest edits,
-    one with the most equal tokens is chosen.
+    Edits are insertions, deletions and substitutions. If several alignments have the fewest edits,
+    return one with the most equal tokens.
 
     Example:
         >>> [tuple(step) for step in align_edits("abxd", "acbd")]

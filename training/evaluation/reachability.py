@@ -113,8 +113,8 @@ def _report_long(codec: TextCodec, held_out: Sequence[Pair]) -> None:
     longer = [target for _, target in held_out if len(codec.target.encode(target)) > most]
     if longer:
         _note(
-            f"{_share(longer, held_out)} held-out targets have more than {most} tokens with </s>, "
-            "the longest output (decoding.max_length, by default data.max_target_length); no "
+            f"{_share(longer, held_out)} held-out targets have more than {most} tokens including "
+            "</s>, the longest output (decoding.max_length, by default data.max_target_length); no "
             "output can equal them."
         )
 

@@ -117,13 +117,15 @@ class DataConfig(Section):
     )
     shortest: int = setting(
         4,
-        "smallest number of tokens of a source of copy, reverse and date-sentences, without </s>",
+        "for the tasks copy, reverse and date-sentences: smallest number of tokens of a source, "
+        "without </s>",
         minimum=1,
         maximum=LONGEST,
     )
     longest: int = setting(
         10,
-        "largest number of tokens of a source of copy, reverse and date-sentences, without </s>",
+        "for the tasks copy, reverse and date-sentences: largest number of tokens of a source, "
+        "without </s>",
         minimum=1,
         maximum=LONGEST,
     )
@@ -423,8 +425,8 @@ class TrainingConfig(Section):
     )
     plateau_patience: int = setting(
         2,
-        "with schedule='plateau', number of validations in a row without a new best that make a "
-        "plateau",
+        "with schedule='plateau', number of validations in a row without a new best value that "
+        "count as a plateau",
         minimum=1,
     )
     clip_norm: float = setting(

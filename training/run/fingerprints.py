@@ -73,7 +73,7 @@ def changed_file(
     Args:
         recipe: The recipe. Its paths may differ from those at the start of the run.
         files: The earlier fingerprints, by setting.
-        keys: Settings whose files are compared; default all.
+        keys: Settings whose files are compared. Default: all.
     """
     for key, path in _existing_files(recipe).items():
         known = files.get(key)

@@ -47,7 +47,7 @@ PATHS = ("folder", *PATH_KEYS, *EMBEDDING_KEYS, "teachers")
 """Settings that may change when a run is resumed, if the files have the same content."""
 
 PLACES = ("in_memory",)
-"""Settings of where data is held, in memory or in files; they may always change."""
+"""Settings that choose where data is held, in memory or in files; they may always change."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from keras_attention.translation.folders.ensemble_folder import ENSEMBLE_FILE, r
 
 RECIPE_FILE = "recipe.toml"
 VERSIONS_FILE = "versions.json"
-"""Written when a run starts; a folder without this file is not a run folder."""
+"""The file that every run writes when it starts; a folder without it is not a run folder."""
 
 DATA_FILE = "data.json"
 HELD_OUT_FILE = "held_out.jsonl"
@@ -35,7 +35,7 @@ DISTILLATION_FILE = "distillation.json"
 DISTILLED_FILE = "distilled.tsv"
 DISTILLED_HELD_OUT_FILE = "distilled_held_out.tsv"
 DISTILLED_PARTS = "teacher_outputs"
-"""Written by `distill`: its record, the student's training and held-out pairs, and the folder of
+"""What `distill` writes: its record, the student's training and held-out pairs, and the folder of
 the parts of an unfinished `distilled.tsv`."""
 
 TRAIN_LOCK = "train.lock"

@@ -44,7 +44,7 @@ def plan_members(recipe: Recipe, folder: Path, seeds: int) -> list[Member]:
     share the recipe's pairs, held-out split and tokenizers.
     """
     if seeds < 2:
-        raise InputError(f"an ensemble needs at least 2 seeds. Received: {seeds}.")
+        raise InputError(f"an ensemble requires at least 2 seeds. Received: {seeds}.")
     first = recipe.training_seed
     return [
         Member(seed, _with_seed(recipe, seed), RunFolder(folder / f"seed-{seed}"))

@@ -2,7 +2,7 @@
 
 The forms, their shares and the years are the same as in the public file `date.txt` (50,000 dates,
 from chapter 8 of "Deep Learning from Scratch 2"): a quarter each of `9/27/94`, `Sep 27, 1994`,
-`September 27, 1994` and `Tuesday, September 27, 1994`. Of the forms with letters, half are in title
+`September 27, 1994` and `Tuesday, September 27, 1994`. Half of the dates with letters are in title
 case, a quarter in lower case and a quarter in upper case. Days are between 1970 and 2017, so two
 digits are unambiguous: 70 to 99 are 1970 to 1999, 00 to 17 are 2000 to 2017.
 """

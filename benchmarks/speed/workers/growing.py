@@ -67,9 +67,9 @@ class Growing:
         ids = draw(4, vocabulary, (batch, source), "int32")
         options = SearchOptions(max_length=target)
         protocol.memory(reset=True)
-        said = self.searches(ids, options)[0]
+        generated = self.searches(ids, options)[0]
         found = repeat(lambda: self.searches(ids, options), least)
-        return {**found, "tokens": int(np.count_nonzero(said)), **protocol.memory()}
+        return {**found, "tokens": int(np.count_nonzero(generated)), **protocol.memory()}
 
 
 def build(config: dict[str, Any], vocabulary: int) -> Seq2Seq:

@@ -138,16 +138,16 @@ class Plain:
         encode, step = PREDICTIONS[by](self.encode), PREDICTIONS[by](self.step)
         memory, *states = encode(source)
         tokens = np.full((len(source), 1), protocol.START, "int32")
-        finished, said = np.zeros(len(source), bool), []
+        finished, chosen = np.zeros(len(source), bool), []
         for _ in range(self.config["max_length"]):
             logits, *states = step([tokens, *states, memory, source != 0])
             best = np.where(finished, protocol.PAD, logits[:, -1].argmax(-1))
-            said.append(best)
+            chosen.append(best)
             finished |= best == protocol.END
             if finished.all():
                 break
             tokens = best[:, np.newaxis].astype("int32")
-        return np.stack(said, axis=1)
+        return np.stack(chosen, axis=1)
 
 
 if __name__ == "__main__":

@@ -140,16 +140,16 @@ def one_by_one(sources: list[list[int]], search: Callable[[list[int]], Any]) -> 
             outputs.append(search(ids))
             walls.append(time.perf_counter() - wall)
             cpus.append(time.process_time() - cpu)
-    tokens = sum(map(said, outputs))
+    tokens = sum(map(output_length, outputs))
     return {**found, "walls": walls, "cpus": cpus, "sentences": len(sources), "tokens": tokens}
 
 
 def count_tokens(outputs: list[Any]) -> int:
     """Count the generated tokens up to and including `</s>`; each array has a row per source."""
-    return sum(said(row) for rows in outputs for row in np.asarray(rows))
+    return sum(output_length(row) for rows in outputs for row in np.asarray(rows))
 
 
-def said(row: Any) -> int:
+def output_length(row: Any) -> int:
     """Count the tokens of one output, up to and including `</s>`."""
     ends = np.flatnonzero(row == END)
     return int(ends[0]) + 1 if len(ends) else int(np.count_nonzero(row != PAD))

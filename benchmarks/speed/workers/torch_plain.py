@@ -38,9 +38,9 @@ class Plain:
         return {**found, "loss": float(loss), "tokens": protocol.real_tokens(taken)}
 
     def _step(self, source: Tensor, target_in: Tensor, target: np.ndarray) -> float:
-        said = _tensor(target)
-        outputs = self.model(source, target_in)[said != PAD]
-        loss = functional.cross_entropy(self.model.output(outputs), said[said != PAD])
+        target_out = _tensor(target)
+        outputs = self.model(source, target_in)[target_out != PAD]
+        loss = functional.cross_entropy(self.model.output(outputs), target_out[target_out != PAD])
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -106,7 +106,7 @@ def beam_search(model: Model, source: Tensor, limit: int, width: int) -> Tensor:
     h, c = (tensor.repeat_interleave(width, 0) for tensor in state)
     scores = torch.full((rows, width), -torch.inf)
     scores[:, 0] = 0
-    tokens, said = torch.full((rows * width,), START), torch.empty(rows * width, 0).long()
+    tokens, generated = torch.full((rows * width,), START), torch.empty(rows * width, 0).long()
     ended = torch.zeros(rows * width, dtype=torch.bool)
     for _ in range(limit):
         logits, (h, c) = model.step(tokens, (h, c), tuple(kept))
@@ -117,12 +117,12 @@ def beam_search(model: Model, source: Tensor, limit: int, width: int) -> Tensor:
         scores, best = total.topk(width, -1)
         parents = (torch.arange(rows)[:, None] * width + best // gains.shape[-1]).view(-1)
         tokens = (best % gains.shape[-1]).view(-1)
-        said = torch.cat([said[parents], tokens[:, None]], 1)
+        generated = torch.cat([generated[parents], tokens[:, None]], 1)
         ended = ended[parents] | (tokens == END)
         h, c = h[parents], c[parents]
         if ended.all():
             break
-    return said.view(rows, width, -1)[:, 0]
+    return generated.view(rows, width, -1)[:, 0]
 
 
 def rig(model: Model) -> None:

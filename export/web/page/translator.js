@@ -131,7 +131,7 @@ export class Translator {
     const ids = this.source.encode(text);
     const limit = this.manifest.max_source_length;
     if (ids.length > limit) {
-      throw new RangeError(`expected at most ${limit} tokens with </s>. Received: ${ids.length}.`);
+      throw new RangeError(`expected at most ${limit} tokens including </s>. Received: ${ids.length}.`);
     }
     return Int32Array.from({ length: limit }, (_, place) => ids[place] ?? PAD);
   }

@@ -21,7 +21,7 @@ def option_names(context: typer.Context) -> dict[str, str]:
 
 
 def check_requires(context: typer.Context, **needed: str) -> None:
-    """Reject an option that only has an effect together with another option, if that is missing."""
+    """Reject an option if the option that it requires is missing."""
     options = option_names(context)
     for name, other in needed.items():
         if is_given(context, name) and not is_given(context, other):

@@ -40,8 +40,8 @@ def bulk(
         list[str] | None,
         typer.Argument(
             metavar="[-- RUNNER OPTIONS]",
-            help="Options of Apache Beam, after two dashes: --runner NAME and the runner's own. "
-            "Default: the DirectRunner with one worker in this process.",
+            help="Options of Apache Beam, after two dashes: --runner NAME, and the runner's own "
+            "options. Default: the DirectRunner with one worker in this process.",
         ),
     ] = None,
     pattern_of_input: Annotated[

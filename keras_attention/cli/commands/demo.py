@@ -18,7 +18,7 @@ def demo(
         ),
     ],
     port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 for any that is free.")
+        int, typer.Option(min=0, max=65535, metavar="N", help="Port number; 0 selects a free port.")
     ] = 8000,
     example: PageExamples = None,
     runtime: RuntimeFolder = None,

@@ -1,4 +1,4 @@
-"""Where `translate` writes: standard output, or a file that another command can continue."""
+"""The outputs of `translate`: standard output, or a file that a later command can continue."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def _open_export(path: Path, features: Mapping[str, str], max_tokens: int | None
         from keras_attention.export.saved_model.saved_model import SavedModelTranslator
 
         stream = partial(SavedModelTranslator.load(path).stream, features=features)
-        with suppress(TextError):  # an empty text, but the export and the features are checked
+        with suppress(TextError):  # this call only checks the export and the features
             stream("")
         return stream
     from keras_attention.export.device.device_translator import DeviceTranslator

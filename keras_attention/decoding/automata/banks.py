@@ -1,7 +1,8 @@
-"""Banks of a beam: hypotheses that lack equally many tokens of their terms compete separately.
+"""Divide a beam into banks: the hypotheses of a bank lack the same number of tokens of their terms.
 
-Without them, the hypotheses without the terms would fill the beam, because terms usually cost
-probability, and the terms would be written only at the largest length.
+Hypotheses compete only within their bank. Without banks, hypotheses that lack terms would fill the
+beam, because adding a term usually lowers the probability. Search would then add the terms only
+when an output reaches the largest length.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Tensor = Any
 
 
 def advancing_tokens(automaton: Automaton, terms: ForcedTerms, node: Tensor) -> Tensor:
-    """Return which tokens bring an output closer to its terms.
+    """Return which tokens reduce the number of tokens that the terms still need.
 
     Args:
         automaton: the automaton of the terms.
@@ -44,7 +45,7 @@ def best_of_banks(ranks: Tensor, possible: Tensor, banks: Tensor, levels: Tensor
     The banks take turns: the best candidate of each bank, then the second best of each bank, and so
     on, until the beam is full. So the banks get equal shares, and the share of an empty bank goes
     to the others, as in Post and Vilar 2018, https://arxiv.org/abs/1804.06609. In each turn, the
-    bank that lacks the fewest tokens is the first.
+    bank whose hypotheses lack the fewest tokens is the first.
 
     Args:
         ranks: the ranks of the candidates `[B, M]`.

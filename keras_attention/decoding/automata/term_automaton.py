@@ -1,4 +1,4 @@
-"""The automaton of the outputs that contain given terms, with terms of its own for each source."""
+"""An automaton that accepts the outputs that contain given terms. Each source has its own terms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _END_CLASS, _OTHERS = 1, 2
 """The class of the end token, and the first class of the tokens that no term contains."""
 
 _KINDS = 4
-"""Number of kinds of tokens: whether they begin inside a word, and whether they end inside one."""
+"""Number of kinds of tokens. A kind says whether a token begins inside a word, and whether it ends
+inside a word."""
 
 _TABLES_KEPT = 64
 
@@ -44,7 +45,7 @@ Terms = tuple[Term, ...]
 
 
 class Borders(NamedTuple):
-    """The target tokens between which there is no border of a word.
+    """The target tokens that can be joined to one word with the token before or after them.
 
     Attributes:
         begins: for each token, whether it continues a word that the token before it leaves open
@@ -74,12 +75,13 @@ class ForcedTerms(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """What the last tokens of an output tell about the terms.
+    """The progress of an output in its terms, as far as its last tokens determine it.
 
     Attributes:
         in_word: whether the last token leaves a word open.
-        begun: the forms that the last tokens may belong to: the term's number, the form and the
-            number of its tokens so far. If all its tokens are there, the border is not known yet.
+        begun: for each form that the last tokens may belong to: the number of the term, the form,
+            and how many of its tokens the output has so far. If it has all of them, it is not
+            known yet whether the word ends there.
     """
 
     in_word: bool
@@ -87,11 +89,15 @@ class _Place(NamedTuple):
 
 
 class _Table(NamedTuple):
-    """The states of an output with one set of terms: `M = 2 ** terms` sets, `Q` places.
+    """The states of an output with one set of terms.
+
+    A state consists of the terms that the output contains, one of `M = 2 ** terms` sets, and of one
+    of `Q` places.
 
     Attributes:
         following: the next state after a token of each kind, and after each token of the terms
-            `[M, Q, 4 + tokens]`. State `m * Q + q` is place `q` after the terms whose bits `m` has.
+            `[M, Q, 4 + tokens]`. State `m * Q + q` is place `q` after the terms whose
+            bits are set in `m`.
         may_end: whether the output contains all terms if it ends here `[M, Q]`.
         missing: the number of tokens that the terms still need `[M, Q]`.
     """
@@ -178,7 +184,7 @@ def _make_table(terms: Terms, kinds: tuple[int, ...]) -> _Table:
     places = [_Place(in_word=False, begun=frozenset())]
     numbers = {places[0]: 0}
     following, found = [], []
-    for place in places:  # grows
+    for place in places:  # the loop appends new places
         steps = [_read(terms, place, *symbol) for symbol in symbols]
         for _, new in steps:
             if new not in numbers:

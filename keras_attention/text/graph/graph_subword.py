@@ -1,4 +1,4 @@
-"""The subword tokenizer as TensorFlow operations: core ones, and one of TensorFlow Text.
+"""The subword tokenizer as core operations of TensorFlow and one operation of TensorFlow Text.
 
 A program that loads the model must register the operation of TensorFlow Text: Python with `import
 tensorflow_text`, C with `TF_LoadLibrary` on the package's `_fast_sentencepiece_tokenizer.so`

@@ -23,7 +23,7 @@ class OutputRule:
         automaton: the automaton over target ids that accepts them.
         about: the rule in the manifest of an export: `{"pattern": ...}`, or `{"allowed": ...}` with
             the number of outputs.
-        longest: the longest output of a closed set, and its number of tokens with `</s>`. The
+        longest: the longest output of a closed set, and its number of tokens including `</s>`. The
             number is 0 for a pattern, because its outputs have no common length to check.
         arguments: the arguments of `limit_outputs` that make this rule, which `save` stores: the
             `pattern`, or the texts `allowed`. Empty for a rule that was made from an automaton.
@@ -50,11 +50,13 @@ class OutputRule:
         text, length = self.longest
         if length > options.max_length:
             rule = f"must not be longer than {{max_length}} ({options.max_length} tokens)"
-            raise OptionError("allowed", rule, allowed=f"{text!r}, of {length} tokens with </s>")
+            raise OptionError(
+                "allowed", rule, allowed=f"{text!r}, of {length} tokens including </s>"
+            )
         node = self.automaton.follow(ids)
         room = options.max_length - len(ids)
         if node is None or not self.automaton.possible(node, room).any():
-            rule = "must be the beginning of an allowed output, as the target tokenizer cuts it"
+            rule = "must be the beginning of an allowed output, as the target tokenizer splits it"
             raise OptionError("prefix", rule, prefix=repr(prefix))
 
 

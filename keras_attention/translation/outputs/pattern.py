@@ -32,7 +32,7 @@ _EDGES = ("AT_BEGINNING", "AT_BEGINNING_STRING"), ("AT_END", "AT_END_STRING")
 """Anchors that always hold at the beginning and at the end of an expression."""
 
 State = frozenset[int]
-"""The places in an expression that the characters so far lead to."""
+"""The places in an expression that can be reached by the characters read so far."""
 
 
 class Pattern:
@@ -40,8 +40,8 @@ class Pattern:
 
     Args:
         expression: a regular expression in the syntax of `re` that the whole text must match.
-            Back-references, look-around, word boundaries, and atomic or possessive groups are not
-            supported.
+            Back-references, look-around, word boundaries, atomic groups and possessive quantifiers
+            are not supported.
         characters: the characters that a text may contain.
 
     Attributes:
@@ -64,8 +64,8 @@ class Pattern:
 
     def __init__(self, expression: str, characters: Iterable[str]) -> None:
         self._expression = expression
-        self._moves: list[list[tuple[int, int]]] = []  # of each place: a test and the next place
-        self._free: list[list[int]] = []  # of each place: places that it leads to at once
+        self._moves: list[list[tuple[int, int]]] = []  # from each place, a test and the next place
+        self._free: list[list[int]] = []  # places reached without a character
         self._tests: dict[tuple[str, int], tuple[int, Any]] = {}
         self._known: dict[tuple[State, int], State] = {}
         parsed = self._parse()
@@ -122,7 +122,7 @@ class Pattern:
             else:
                 raise self._error(
                     "must match the whole output, without anchors inside, word boundaries, "
-                    "look-around, back-references and possessive or atomic groups"
+                    "look-around, back-references, atomic groups and possessive quantifiers"
                 )
         return place
 
@@ -171,7 +171,7 @@ class Pattern:
         return tuple(number for number, test in tests if test.fullmatch(character))
 
     def _reached(self, places: Iterable[int]) -> State:
-        """Return places with all that they lead to at once."""
+        """Return the places and all places that can be reached from them without a character."""
         found, waiting = set[int](), list(places)
         while waiting:
             place = waiting.pop()

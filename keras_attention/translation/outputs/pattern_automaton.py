@@ -1,4 +1,4 @@
-"""From a regular expression and a tokenizer to an automaton over target ids."""
+"""Convert a regular expression to an automaton over the target ids of a tokenizer."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _nodes(
     numbers = {places[0]: 0}
     nodes: list[dict[int, int]] = []
     edges = 0
-    for place in places:  # grows
+    for place in places:  # the loop appends new places
         node = {_END_CLASS: 0} if texts.accepts(place.state) else {}
         for kind, (first, later) in enumerate(words, _END_CLASS + 1):
             following = _read(texts, place, later if place.tokens == _BEGUN else first)

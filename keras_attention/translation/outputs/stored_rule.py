@@ -15,7 +15,7 @@ from keras_attention.translation.file_names import LIMIT_FILE
 from keras_attention.translation.outputs.output_rule import OutputRule, make_output_rule
 
 _FORMAT = 1
-"""Version of the file; a reader refuses another one."""
+"""Version of the file; a reader refuses every other version."""
 
 _FILE = JsonFile(
     "the limit on outputs that `Translator.save` writes",

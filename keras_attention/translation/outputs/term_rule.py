@@ -112,7 +112,7 @@ class TermRule:
 
     Raises:
         TextError: if a term is empty, if two entries have the same source term, or if a target term
-            has an unknown token. The error counts the entries.
+            has an unknown token. The position in the error is the index of the entry.
 
     Example:
         >>> from keras_attention import Vocabulary, WordTokenizer
@@ -169,7 +169,7 @@ class TermRule:
             if terms and (needed := self._needed(terms, tuple(prefix))) > max_length:
                 return found, TextError(
                     f"expected terms that fit into an output of {max_length} tokens (the largest "
-                    f"length). Received: an output with its terms has at least {needed}.",
+                    f"length). Received: terms that need at least {needed}.",
                     position,
                 )
             found.append(terms)
@@ -188,8 +188,8 @@ class TermRule:
         Args:
             order: the places of the sources.
             terms: the terms of each source.
-            cut: splits places into batches. Batches are split further if their automaton, or what
-                a step of the search reads of it, would be too large.
+            cut: splits places into batches. A batch is split further if its automaton would be too
+                large, or if a search step would read too many edges of the automaton.
             beam_width: number of hypotheses per source.
         """
         yield from cut([place for place in order if not terms[place]])
@@ -199,7 +199,7 @@ class TermRule:
     def tables(self, terms: Sequence[Terms], beam_width: int) -> dict[str, Any]:
         """Return the arguments `automaton` and `terms` of the search of a batch.
 
-        If its sources have no terms, there are no arguments.
+        The result is empty if the sources have no terms.
         """
         if not any(terms):
             return {}
@@ -266,13 +266,14 @@ def _split(places: list[int], terms: Sequence[Terms], beam_width: int) -> Iterat
 
 def _is_small(terms: Sequence[Terms], beam_width: int) -> bool:
     """Return whether a search can take sources with these terms together."""
-    # A step reads the edges of the nodes of 2 K candidates of each of K hypotheses.
+    # A step considers 2 K candidates for each of K hypotheses, and reads all edges of the node of
+    # each candidate.
     edges_read = len(terms) * 2 * beam_width**2 * most_edges_of_node(terms)
     return most_edges(terms) <= _EDGES_TOGETHER and 3 * edges_read <= BATCH_NUMBERS
 
 
 def _word_borders(tokenizer: Tokenizer) -> Borders:
-    """Return how the target tokens begin and end in the middle of a text."""
+    """Return whether each target token begins, and whether it ends, with a character of a word."""
     # An unknown token counts as a letter, because it may stand for any text.
     tokens = [_LETTER if token == UNKNOWN else token for token in tokenizer.vocabulary.tokens]
     texts = [tokenizer.join([_BEFORE, token]).removeprefix(_BEFORE) for token in tokens]

@@ -172,7 +172,7 @@ def test_inference_continues_from_the_previous_stop(name):
     assert set(np.unique(state)) <= {0.0, 1.0}
 
 
-def test_weights_are_zero_from_the_first_step_without_a_stop_on():
+def test_a_step_that_finds_no_stop_and_all_later_steps_have_zero_weights():
     layer = MonotonicAttention(LuongAttention("dot"))
     memory = np.eye(3, dtype="float32")[None] * 2
     query = np.stack([memory[0, 1], -memory[0].sum(0), memory[0, 1]])[None]

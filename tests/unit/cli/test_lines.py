@@ -134,7 +134,7 @@ def test_commands_do_not_replace_what_they_read(command, tmp_path):
     )
 
 
-def test_a_pattern_does_not_match_the_files_besides(tmp_path):
+def test_a_pattern_skips_the_files_in_the_argument_besides(tmp_path):
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text("a\n")
     besides = [(tmp_path / "b.txt").resolve()]

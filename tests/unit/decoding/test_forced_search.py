@@ -81,7 +81,7 @@ def test_a_beam_of_banks_finds_almost_the_best_output(expected):
     assert min(lost) > -1e-4 and np.mean(lost) < 0.2
 
 
-def test_a_term_to_which_a_sparse_output_gives_no_probability_may_stand_anywhere():
+def test_a_term_with_a_probability_of_0_may_occur_anywhere():
     """If it could only be written after the likely tokens, a beam would find 5 of the 12 best."""
     model, lost, term = TableModel(*range(4)), [], ((A,),)
     model.logits[:, A.ids[0]] = -50.0

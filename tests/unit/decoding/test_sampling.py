@@ -36,7 +36,7 @@ def likely(counts, top_k, top_p):
         (20, 1.0),
     ],
 )
-def test_the_fewest_most_likely_tokens_are_kept_with_ties_by_id(top_k, top_p):
+def test_the_smallest_set_of_most_likely_tokens_is_kept_and_lower_ids_win_ties(top_k, top_p):
     logits = ops.convert_to_numpy(likely_only(ops.convert_to_tensor(LOGITS), top_k, top_p))
     for row, counts, given in zip(logits, COUNTS, LOGITS, strict=True):
         kept = likely(counts, top_k, top_p)

@@ -89,7 +89,7 @@ def test_the_runtime_has_exactly_the_modules_that_a_device_loads(report, copied)
     assert own == copied
 
 
-def test_a_device_loads_no_package_but_the_runtime_numpy_and_litert(report):
+def test_a_device_loads_only_the_runtime_and_numpy_and_litert(report):
     tops = {name.partition(".")[0] for name in report["modules"]}
     assert tops - sys.stdlib_module_names - {"numpy"} == {"keras_attention_device"}
 

@@ -221,5 +221,5 @@ def test_a_short_list_is_refused():
 
 
 def test_copying_requires_attention():
-    with pytest.raises(ValueError, match=r"`copying` needs `attention`\. Received: attention=None"):
+    with pytest.raises(ValueError, match=r"`copying` requires `attention`\. Received: .*None"):
         Seq2Seq(9, 6, copying=True)

@@ -140,7 +140,7 @@ def test_members_of_an_ensemble_have_the_same_features():
         ({"source_features": (0,)}, "`source_features` must be a positive integer"),
         (
             {"source_features": (6,), "source_vocabulary_size": None, "source_shape": (None, 3)},
-            "`source_features` needs token ids as the source",
+            "`source_features` requires token ids as the source",
         ),
         ({"feature_merge": "mean"}, "`feature_merge` must be one of 'concat', 'sum'"),
         ({"feature_embedding": 0}, "`feature_embedding` must be an integer of at least 1"),

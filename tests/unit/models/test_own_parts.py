@@ -166,7 +166,7 @@ def test_an_encoder_that_returns_something_else_is_refused(answer, message):
 @pytest.mark.parametrize(
     "settings, error, message",
     [
-        ({"source_shape": (None, 3), "copying": True}, ValueError, "`copying` needs token ids"),
+        ({"source_shape": (None, 3), "copying": True}, ValueError, "`copying` requires token ids"),
         ({"encoder": keras.losses.MeanSquaredError()}, TypeError, "`encoder` must be a Layer"),
         ({"decoder": keras.layers.Dense(2)}, TypeError, "`decoder` must be a DecoderCell"),
         ({"encoder": "elman"}, ValueError, "`encoder` must be one of .*, or a Keras layer"),

@@ -266,7 +266,7 @@ REFUSED = {
     "fewer targets": (lambda model: model.fit(SOURCES, ["1"]), "5 sources and 1 targets"),
     "long target": (
         lambda model: model.fit(SOURCES, ["1"] * 4 + ["1" * 7]),
-        r"^target 5: expected at most 7 tokens with </s>. Received: 8.$",
+        r"^target 5: expected at most 7 tokens including </s>. Received: 8.$",
     ),
     "validation": (
         lambda model: model.fit(SOURCES, ["1"] * 5, validation_data=(SOURCES, ["1" * 7] * 5)),

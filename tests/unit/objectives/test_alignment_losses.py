@@ -43,7 +43,7 @@ every_loss = pytest.mark.parametrize("name", LOSSES)
 
 
 @every_loss
-def test_the_losses_and_their_gradients_equal_the_papers_sums(name):
+def test_the_losses_and_their_gradients_equal_the_formulas_in_the_papers(name):
     loss, reference = LOSSES[name]
     value, (slope,) = gradients(lambda a: loss(a, REAL), [], ALIGNMENT.astype("float32"))
     points = ALIGNMENT.copy()
@@ -58,8 +58,8 @@ def test_the_loss_of_padding_is_zero(name):
 
 
 def test_a_weight_of_zero_on_a_given_link_has_a_large_finite_loss():
-    nothing, given = np.array([[[1.0, 0.0]]]), np.array([[[0.0, 1.0]]])
-    loss = float(guided_alignment_loss(nothing, given, np.array([[True]])))
+    alignment, given = np.array([[[1.0, 0.0]]]), np.array([[[0.0, 1.0]]])
+    loss = float(guided_alignment_loss(alignment, given, np.array([[True]])))
     assert 20 < loss < 21
 
 
@@ -96,7 +96,7 @@ def test_a_weighted_loss_is_added_only_in_training(weight):
 
 
 def test_guided_alignment_requires_a_guide():
-    with pytest.raises(ValueError, match=r"`guided_alignment` needs a third input, the given"):
+    with pytest.raises(ValueError, match=r"`guided_alignment` requires a third input, the given"):
         compiled(guided_alignment=0.5).fit((SOURCE, TARGET_IN), TARGET_OUT, verbose=0)
 
 
@@ -104,5 +104,5 @@ def test_guided_alignment_requires_a_guide():
 def test_loss_weights_are_checked(weight):
     with pytest.raises(ValueError, match=rf"`{weight}` must be .* at least 0\. Received: .*=-1"):
         compiled(**{weight: -1})
-    with pytest.raises(ValueError, match=rf"`{weight}` needs `attention`\. Received: .*None"):
+    with pytest.raises(ValueError, match=rf"`{weight}` requires `attention`\. Received: .*None"):
         Seq2Seq(7, 6, units=4, embedding=3, **{weight: 1.0})

@@ -62,5 +62,5 @@ def test_one_batch_of_a_generator_is_read_at_a_time():
 def test_an_error_has_the_number_of_its_text_and_follows_the_results_before_it():
     found, _ = batches_of(["a", "b", "abc", "a"], limit=3, batch_size=2, sort=False)
     assert [next(found), next(found)] == [(1, 0), (1, 1)]
-    with pytest.raises(TextError, match=r"^text 3: expected at most 3 tokens with </s>\. "):
+    with pytest.raises(TextError, match=r"^text 3: expected at most 3 tokens including </s>\. "):
         next(found)

@@ -15,7 +15,7 @@ def test_a_text_at_the_limit_is_accepted_and_a_longer_one_is_not():
     assert limit.fits("aba", LETTERS) and not limit.fits("abab", LETTERS)
     with pytest.raises(TextError) as caught:
         limit.encode("abab", LETTERS)
-    assert str(caught.value) == "text 1: expected at most 4 tokens with </s>. Received: 5."
+    assert str(caught.value) == "text 1: expected at most 4 tokens including </s>. Received: 5."
 
 
 def test_a_text_with_too_many_bytes_is_not_tokenized():

@@ -108,7 +108,7 @@ def test_what_cannot_be_streamed_is_refused_at_once(case):
     with pytest.raises(error, match=message):
         translator.stream("abc", **options)
     translator.max_tokens = 3
-    with pytest.raises(TextError, match="^text 1: expected at most 3 tokens with </s>"):
+    with pytest.raises(TextError, match="^text 1: expected at most 3 tokens including </s>"):
         translator.stream("abc")
 
 

@@ -193,7 +193,7 @@ def test_a_text_that_is_too_long_is_reported_after_the_results_before_it(
             with pytest.raises(TextError) as caught:
                 next(stream)
             assert str(caught.value) == (
-                "text 3: expected at most 4 tokens with </s>. Received: 5."
+                "text 3: expected at most 4 tokens including </s>. Received: 5."
             )
     with pytest.raises(TextError, match="^pair 2: target: expected at most 4 tokens"):
         translator.score(["a", "b"], ["a", "abcd"])

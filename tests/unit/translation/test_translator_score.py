@@ -77,7 +77,7 @@ def test_scores_do_not_depend_on_the_batch(translator):
             assert one.log_probabilities == pytest.approx(other.log_probabilities, abs=1e-5)
 
 
-def test_no_pairs_return_no_scores_and_unequal_numbers_are_an_error(translator):
+def test_zero_pairs_give_zero_scores_and_unequal_numbers_are_an_error(translator):
     assert translator.score([], []) == []
     with pytest.raises(ValueError, match="shorter"):
         translator.score(SOURCES, TARGETS[1:])

@@ -52,7 +52,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Frequencies:
-    """How often each source token occurs in the training pairs of a model.
+    """The frequencies of the source tokens in the training pairs of a model.
 
     Attributes:
         counts: the frequency by token; empty if it is not known.

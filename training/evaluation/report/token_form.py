@@ -11,7 +11,7 @@ from keras_attention.text.tokenizers import SubwordTokenizer, Tokenizer
 
 @dataclass(frozen=True)
 class TokenForm:
-    """How texts are split into tokens, and how tokens are written as text.
+    """The rules that split texts into tokens, and that join tokens to a text.
 
     Attributes:
         split: returns the tokens of a text.

@@ -69,7 +69,7 @@ def test_options_that_require_the_models_folder_are_rejected(opened, search, opt
     assert opened == []
 
 
-def test_the_error_about_a_stream_names_no_option_that_cannot_be_combined_with_it(opened):
+def test_the_error_about_a_stream_suggests_only_options_that_a_stream_accepts(opened):
     words = "^a:1: a server supports only the search option --beam with --stream. Received: --max-"
     with pytest.raises(InputError, match=words):
         open_server_stream("a:1", Path("dates"), {}, refused=["--max-tokens"])

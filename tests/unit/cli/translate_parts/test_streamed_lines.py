@@ -49,7 +49,7 @@ def test_the_printed_lines_are_the_greedy_translations(name, folder, lines, tran
     texts = [translator(line, beam_width=1).text if len(line) < 20 else "" for line in LINES]
     printed = capsys.readouterr()
     assert printed.out == "".join(f"{text}\n" for text in texts)
-    expected = f"{lines}, line 3: expected at most 20 tokens with </s>. Received: 31."
+    expected = f"{lines}, line 3: expected at most 20 tokens including </s>. Received: 31."
     assert printed.err.splitlines() == [expected, "left empty 1 line that cannot be used."]
 
 

@@ -85,7 +85,9 @@ def test_a_page_replaces_only_an_earlier_page_or_an_empty_folder(page, npm, tmp_
     [("", "'' with 1"), ("a" * 64, r"'a{39,40} with 65"), (" ", "' ' with 1")],
 )
 def test_an_example_that_the_page_cannot_translate_is_refused(npm, tmp_path, example, received):
-    with pytest.raises(InputError, match=rf"at most 64 with </s>. Received: {received}\."):
+    with pytest.raises(
+        InputError, match=rf"at most 64 tokens including </s>. Received: {received}\."
+    ):
         export_web(DATES, tmp_path / "page", runtime=npm, examples=[example])
     assert not (tmp_path / "page").exists()
 

@@ -16,6 +16,6 @@ def test_the_order_is_that_of_a_stable_argsort(most):
         assert (order_of(each) == np.argsort(ranks, kind="stable")).all()
 
 
-def test_no_pairs_have_an_empty_order():
+def test_the_order_of_zero_pairs_is_empty():
     empty = np.zeros(0, "int64")
     assert order_of(empty).shape == order_of(narrowed(empty)).shape == (0,)

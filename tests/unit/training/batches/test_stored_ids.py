@@ -1,4 +1,4 @@
-"""Token ids in a store are encoded once, and again if the pairs or a tokenizer change."""
+"""Pairs in a store are encoded as ids once, and again only if the pairs or a tokenizer change."""
 
 import logging
 import os
@@ -68,7 +68,7 @@ def test_several_processes_write_the_ids_that_tokenizers_return(tokenizers, pair
     assert ids_of(encode_in_store(taken, tokenizers, "pairs")) == expected(taken, tokenizers)
 
 
-def test_a_process_imports_neither_keras_nor_tensorflow():
+def test_a_worker_process_imports_neither_keras_nor_tensorflow():
     module = "keras_attention.training.batches.encoding_worker"
     code = (
         f"import sys, {module}; sys.exit(bool({{'keras', 'tensorflow', 'jax'}} & set(sys.modules)))"
@@ -76,7 +76,7 @@ def test_a_process_imports_neither_keras_nor_tensorflow():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_the_second_start_reads_the_ids_and_says_so(pairs, writes, caplog):
+def test_the_second_start_reads_the_ids_and_logs_a_message(pairs, writes, caplog):
     caplog.set_level(logging.INFO)
     tokenizers = WORDS, LETTERS
     first = ids_of(encode_in_store(pairs, tokenizers, "pairs"))
@@ -111,7 +111,7 @@ def test_another_order_and_other_limits_use_the_same_ids(pairs, writes):
         ((LETTERS, LETTERS), "the tokenizer of sources: changed"),
     ],
 )
-def test_another_tokenizer_encodes_again(tokenizers, reason, pairs, writes, caplog):
+def test_pairs_are_encoded_again_if_a_tokenizer_changes(tokenizers, reason, pairs, writes, caplog):
     caplog.set_level(logging.INFO)
     encode_in_store(pairs, (WORDS, LETTERS), "pairs")
     assert ids_of(encode_in_store(pairs, tokenizers, "pairs")) == expected(PAIRS, tokenizers)
@@ -140,7 +140,7 @@ def test_damaged_ids_are_encoded_again(name, pairs, writes, caplog):
     assert writes == [1, 1] and f"{name}: damaged" in caplog.text
 
 
-def test_pairs_that_another_run_replaced_in_the_store_keep_their_own_ids(
+def test_a_run_encodes_its_own_pairs_after_another_run_has_replaced_them_in_the_store(
     pairs, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(stored_ids, "_LEAST", 1)
@@ -162,7 +162,7 @@ def test_an_error_names_the_training_pair(processes, pairs, monkeypatch):
     assert not pairs.store.ids_folder.path.exists()
 
 
-def test_a_process_that_ends_is_reported_and_leaves_no_ids(pairs, monkeypatch):
+def test_a_worker_that_ends_early_is_reported_and_leaves_no_ids(pairs, monkeypatch):
     monkeypatch.setattr(stored_ids, "count_cores", lambda: 2)
     monkeypatch.setattr(stored_ids, "_LEAST", 1)
     monkeypatch.setattr(stored_ids, "WORKER", (sys.executable, "-c", "raise SystemExit(3)"))
@@ -180,7 +180,7 @@ def test_an_error_in_a_process_is_raised_in_one_sentence(pairs, monkeypatch):
         encode_in_store(pairs, (WORDS, LETTERS), "pairs")
 
 
-def test_ids_are_in_temporary_files_without_a_right_to_write_the_store(pairs, monkeypatch, caplog):
+def test_ids_are_in_temporary_files_if_the_store_is_read_only(pairs, monkeypatch, caplog):
     encode_pairs(pairs, (WORDS, LETTERS), (99, 99))
     before = {path.name for path in pairs.store.path.iterdir()}
     monkeypatch.setattr("os.access", lambda path, mode: False)

@@ -95,7 +95,7 @@ def test_the_pairs_are_written_again_if_anything_has_changed(
     assert writes == [1, 1] and reason in caplog.text
 
 
-def test_a_moved_file_and_settings_that_do_not_change_pairs_keep_the_store(
+def test_the_store_is_reused_if_a_file_moves_or_a_setting_changes_no_pairs(
     config, store, writes, tmp_path
 ):
     read_pairs(config, 1, store)
@@ -105,7 +105,7 @@ def test_a_moved_file_and_settings_that_do_not_change_pairs_keep_the_store(
     assert writes == [1]
 
 
-def test_small_data_makes_no_store_and_a_higher_limit_reads_into_memory(config, store, writes):
+def test_data_below_the_limit_is_in_memory_and_has_no_store(config, store, writes):
     small = replace(config, in_memory=1)
     assert isinstance(read_pairs(small, 1, store), list) and not store.path.exists()
     large = read_pairs(config, 1, store)
@@ -133,7 +133,7 @@ def test_a_full_disk_is_reported_in_one_sentence(number, config, store, monkeypa
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
-def test_a_disk_that_is_full_when_the_ends_are_written_is_reported(config, store, monkeypatch):
+def test_a_disk_that_is_full_when_the_file_ends_is_written_is_reported(config, store, monkeypatch):
     def open_full(path, *args):
         return open("/dev/full" if path.name == "ends" else path, *args)
 
@@ -153,7 +153,7 @@ def test_a_store_that_lacks_pairs_is_written_again(config, store, writes, caplog
     assert writes == [1, 1] and "again (ends: not complete)" in caplog.text
 
 
-def test_without_a_right_to_write_the_pairs_are_in_a_temporary_file(
+def test_pairs_are_in_a_temporary_file_if_the_store_cannot_be_created(
     config, store, monkeypatch, caplog
 ):
     def refuse(*_, **__):
@@ -165,9 +165,7 @@ def test_without_a_right_to_write_the_pairs_are_in_a_temporary_file(
     assert "cannot be written (Permission denied)" in caplog.text
 
 
-def test_a_store_without_a_right_to_write_is_read_and_left_as_it_is(
-    config, store, monkeypatch, caplog
-):
+def test_a_read_only_store_is_read_and_not_changed(config, store, monkeypatch, caplog):
     stored = read_pairs(config, 1, store)
     monkeypatch.setattr(data_store.os, "access", lambda path, mode: path != store.path)
     assert list(read_pairs(config, 1, store)) == list(stored) and caplog.text == ""

@@ -86,7 +86,7 @@ def test_a_complete_folder_is_reported_with_a_warning_about_other_versions(tmp_p
     assert "3 lines, but the version of published results has 3600." in report.warnings[0]
 
 
-def test_files_of_present_languages_can_be_missing(tmp_path):
+def test_a_language_with_some_of_its_files_has_missing_files(tmp_path):
     fill(tmp_path, MULTI30K.files(["en", "de"])[1:])
     assert [file.path for file in check_folder(MULTI30K, tmp_path).missing] == ["train.en"]
     assert len(check_folder(MULTI30K, tmp_path, ["en", "fr"]).missing) == 7

@@ -86,7 +86,7 @@ def test_copying_is_not_suggested_if_the_recipe_does_not_allow_it(report, unfit)
 def test_targets_longer_than_outputs_are_counted(report):
     told = report([*KNOWN, ("my", "my name is my name")], codec=codec(max_length=5))
     assert told == [
-        "note: 1 of 9 (11.1%) held-out targets have more than 5 tokens with </s>, the longest "
+        "note: 1 of 9 (11.1%) held-out targets have more than 5 tokens including </s>, the longest "
         "output (decoding.max_length, by default data.max_target_length); no output can equal them."
     ]
 

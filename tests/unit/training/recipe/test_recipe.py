@@ -141,7 +141,7 @@ def test_overrides_are_checked_together_and_not_one_by_one():
         ("input_feeding=true", "`model.input_feeding` feeds the attentional vector"),
         (
             "tie_embeddings=target",
-            "`model.tie_embeddings` needs outputs as wide as the embeddings: set `units` to "
+            "`model.tie_embeddings` requires outputs as wide as the embeddings: set `units` to "
             "`embedding`. Received: embedding=64 and outputs of 128.",
         ),
         ("schedule=linear", "`training.schedule` must be one of 'constant', 'inverse_square_root'"),

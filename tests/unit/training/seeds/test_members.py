@@ -47,7 +47,7 @@ def test_the_first_member_has_the_training_seed_of_the_recipe(tmp_path):
 
 
 def test_a_single_seed_or_one_out_of_range_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"needs at least 2 seeds\. Received: 1\.$"):
+    with pytest.raises(InputError, match=r"requires at least 2 seeds\. Received: 1\.$"):
         plan_members(RECIPE, tmp_path, 1)
     with pytest.raises(InputError, match="`training.seed` must be .* below 4294967296"):
         plan_members(load_recipe("copy", ["seed=4294967295"]), tmp_path, 2)

@@ -8,7 +8,7 @@ from keras_attention import (
 from keras_attention.training.evaluation.report.token_form import TokenForm
 
 
-def test_tokens_of_every_tokenizer_are_written_as_in_a_text():
+def test_the_tokens_of_every_tokenizer_join_to_the_text_they_come_from():
     subwords = SubwordTokenizer(learn_subwords(["low lower lowest", "new newer newest"], 18))
     tokenizers = CharacterTokenizer(Vocabulary("a")), WordTokenizer(Vocabulary(["a"])), subwords
     for tokenizer in tokenizers:
