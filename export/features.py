@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.samplers import BEAM_WIDTH
 from keras_attention.errors import InputError, check_positive
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.atomic_writes import write_atomically
 from keras_attention.models.ensemble import members_of
 from keras_attention.text.graph.graph_tokenizers import make_graph_tokenizer
 from keras_attention.text.tokenizer import Tokenizer

@@ -19,8 +19,8 @@ from apache_beam.io.filesystems import FileSystems
 
 from keras_attention.errors import InputError
 from keras_attention.files import text_files
+from keras_attention.files.path_errors import not_readable, not_writable
 from keras_attention.files.patterns import matching_files
-from keras_attention.files.text_files import not_readable, not_writable
 
 
 def is_local(path: str) -> bool:

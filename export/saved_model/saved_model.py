@@ -22,7 +22,7 @@ from keras_attention.errors import (
     check_texts,
 )
 from keras_attention.files.artefacts import read_unchanged
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.atomic_writes import write_atomically
 from keras_attention.files.workspaces import put_back_replaced
 from keras_attention.text.graph.graph_subword import import_tensorflow_text
 from keras_attention.text.padded_batches import BATCH_NUMBERS, BATCH_TOKENS, batch_by_tokens

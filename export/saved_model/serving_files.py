@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.atomic_writes import write_atomically
 from keras_attention.files.workspaces import put_back_replaced
 
 FOLDER = "serving"

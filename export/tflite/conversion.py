@@ -15,7 +15,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import errors_of_writing, write_atomically
+from keras_attention.files.atomic_writes import write_atomically
+from keras_attention.files.path_errors import errors_of_writing
 from keras_attention.models.ensemble import members_of
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.outputs.output_rule import OutputRule, automaton_of

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import mean, median
 
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.atomic_writes import write_atomically
 from keras_attention.text.text_limit import TextLimit, default_limit
 from keras_attention.translation.result import Translation
 from keras_attention.translation.translator import Translator

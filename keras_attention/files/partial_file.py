@@ -12,15 +12,14 @@ from typing import Any, BinaryIO
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
-from keras_attention.files.schema import JsonFile, Kind, integer
-from keras_attention.files.text_files import (
+from keras_attention.files.atomic_writes import (
     check_kind,
-    errors_of_writing,
     flush_to_disk,
-    not_writable,
     remove_parents,
     write_atomically,
 )
+from keras_attention.files.path_errors import errors_of_writing, not_writable
+from keras_attention.files.schema import JsonFile, Kind, integer
 
 try:
     import fcntl

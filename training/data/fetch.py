@@ -21,7 +21,8 @@ from urllib.request import Request, urlopen
 
 from keras_attention._version import __version__
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import decode_lines, write_atomically
+from keras_attention.files.atomic_writes import write_atomically
+from keras_attention.files.text_files import decode_lines
 
 from .dataset_folder import check_lines
 from .datasets import DataFile

@@ -29,7 +29,7 @@ from keras_attention.export.bulk.output_files import OutputFiles, delete_output,
 from keras_attention.export.bulk.pipeline import BulkTranslation
 from keras_attention.export.bulk.records import COUNTERS, NAMESPACE, RecordFormat
 from keras_attention.export.bulk.storage import is_local
-from keras_attention.files.text_files import read_lines_or_errors
+from keras_attention.files.text_files import count_lines
 
 _CLOSED = "Channel closed prematurely."
 _WORKER_ENDED = "a worker process that ended early; if the memory is full, use fewer workers."
@@ -173,7 +173,7 @@ def _progress(inputs: list[InputFile]) -> Iterator[str]:
         yield ""
         return
     local = all(is_local(each.path) for each in inputs)
-    total = sum(_count(each.path) for each in inputs) if local else None
+    total = sum(count_lines(each.path) for each in inputs) if local else None
     with tempfile.NamedTemporaryFile() as file, show_progress(total, unit="lines") as advance:
         ended = threading.Event()
 
@@ -191,7 +191,3 @@ def _progress(inputs: list[InputFile]) -> Iterator[str]:
         finally:
             ended.set()
             thread.join()
-
-
-def _count(path: str) -> int:
-    return sum(1 for _ in read_lines_or_errors(path))

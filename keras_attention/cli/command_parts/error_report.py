@@ -16,7 +16,7 @@ from keras_attention._version import __version__
 from keras_attention.cli.runtimes import find_run, is_export
 from keras_attention.cli.stopping import advise_on_output
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.atomic_writes import write_atomically
 from keras_attention.training.evaluation.by_frequency import count_tokens
 from keras_attention.training.evaluation.evaluate import Evaluation
 from keras_attention.training.evaluation.report.analysis import (

@@ -13,7 +13,7 @@ from keras_attention.cli.progress import count_each, show_progress
 from keras_attention.cli.runtimes import Translate
 from keras_attention.cli.stopping import advise_on_output
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.atomic_writes import write_atomically
 from keras_attention.training.data.pairs import Pair
 from keras_attention.training.evaluation.by_feature import FeatureGroups, group_by_features
 from keras_attention.training.evaluation.evaluate import Evaluation, Form, evaluate
