@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_attention.cli.runtimes import is_export, read_tflite
+from keras_attention.cli.runtimes import read_tflite
 from keras_attention.errors import InputError
 from keras_attention.translation.file_names import LIMIT_FILE
 from keras_attention.translation.folders.ensemble_folder import is_ensemble, member_folders
-from keras_attention.translation.folders.model_paths import find_parts
+from keras_attention.translation.folders.model_paths import find_parts, is_export
 
 
 def note_limits(models: Sequence[Path], search: Mapping[str, Any]) -> None:

@@ -165,6 +165,7 @@ def evaluate(
         describe_run,
         report_errors,
     )
+    from keras_attention.cli.command_parts.evaluation_pairs import evaluation_pairs
     from keras_attention.cli.command_parts.evaluation_tables import EvaluationReport, run_evaluate
     from keras_attention.cli.command_parts.minimum_confidence import stored_confidence
     from keras_attention.cli.command_parts.reference_forms import (
@@ -178,9 +179,10 @@ def evaluate(
     )
     from keras_attention.cli.command_parts.stored_limit import save_limit as store_limit
     from keras_attention.cli.output_limit import read_limit
-    from keras_attention.cli.runtimes import evaluation_pairs, is_export, open_translator
+    from keras_attention.cli.runtimes import open_translator
     from keras_attention.training.evaluation.report.analysis import Question
     from keras_attention.training.evaluation.report.token_form import TokenForm
+    from keras_attention.translation.folders.model_paths import is_export
 
     report = EvaluationReport(
         metrics=metrics,
@@ -255,14 +257,14 @@ def evaluate(
 
 def _same_run(models: Sequence[Path]) -> bool:
     """Return whether all models are in the same run folder."""
-    from keras_attention.cli.runtimes import find_run
+    from keras_attention.cli.command_parts.evaluation_pairs import find_run
 
     return len({(find_run(model) or model).resolve() for model in models}) == 1
 
 
 def _shared_pairs(models: Sequence[Path]) -> tuple[list[tuple[str, str]], set[str]]:
     """Return the held-out pairs of all models, and the sources that any of them was trained on."""
-    from keras_attention.cli.runtimes import evaluation_pairs
+    from keras_attention.cli.command_parts.evaluation_pairs import evaluation_pairs
 
     pairs, seen = evaluation_pairs(models[0])
     for model in models[1:]:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from keras_attention.cli.lines import InputLines, Line, OnError
-from keras_attention.cli.runtimes import is_export, load_local
+from keras_attention.cli.runtimes import load_local
 from keras_attention.cli.search_options import option_of
 from keras_attention.cli.translate_parts.outputs import Tally
 from keras_attention.cli.translate_parts.translated_lines import Problems
 from keras_attention.errors import InputError, TextError
-from keras_attention.translation.folders.model_paths import check_model_path
+from keras_attention.translation.folders.model_paths import check_model_path, is_export
 from keras_attention.translation.streaming import StreamText, check_streamed, text_parts
 
 
