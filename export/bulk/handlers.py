@@ -67,7 +67,7 @@ def open_model(path: str | Path, **options: Any) -> Loaded:
 
         return Loaded(partial(DeviceTranslator.load(path).translate_each, **options))
     if is_saved_model(path):
-        from ..saved_model.saved_model import SavedModelTranslator
+        from ..saved_model.saved_model_translator import SavedModelTranslator
 
         saved = SavedModelTranslator.load(path)
         return Loaded(lambda texts: saved.stream(texts, **options), sort=True)

@@ -202,7 +202,7 @@ def _open_export(
         )
     if path.suffix == ".tflite":
         return _open_tflite(path, search, nbest, features, max_tokens)
-    from keras_attention.export.saved_model.saved_model import SavedModelTranslator
+    from keras_attention.export.saved_model.saved_model_translator import SavedModelTranslator
 
     saved = SavedModelTranslator.load(path)
     search = {**search, "features": features}

@@ -76,7 +76,7 @@ def open_stream(
 
 def _open_export(path: Path, features: Mapping[str, str], max_tokens: int | None) -> StreamText:
     if path.suffix != ".tflite":
-        from keras_attention.export.saved_model.saved_model import SavedModelTranslator
+        from keras_attention.export.saved_model.saved_model_translator import SavedModelTranslator
 
         stream = partial(SavedModelTranslator.load(path).stream, features=features)
         with suppress(TextError):  # an empty text, but the export and the features are checked

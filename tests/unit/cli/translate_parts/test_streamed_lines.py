@@ -15,7 +15,7 @@ from keras_attention.cli.translate_parts.streamed_lines import (
     open_stream,
     run_stream,
 )
-from keras_attention.export.saved_model.saved_model import SavedModelTranslator
+from keras_attention.export.saved_model.saved_model_translator import SavedModelTranslator
 from keras_attention.export.tflite.conversion import export_tflite
 
 LETTERS = CharacterTokenizer(Vocabulary("ab한"))
