@@ -11,15 +11,12 @@ from keras_attention.cli.search_options import RANKING, option_of
 from keras_attention.decoding.options import ServedOptions
 from keras_attention.errors import InputError, OptionError, TextError
 from keras_attention.translation.folders.model_paths import check_model_path, is_export
-from keras_attention.translation.result import Translation
+from keras_attention.translation.result import Translate, Translation
 
 if TYPE_CHECKING:
     from keras_attention.export.device.device_file import DeviceFile
     from keras_attention.files.file_states import FileState
     from keras_attention.translation.translator import Translator
-
-Translate = Callable[[Iterable[str]], Iterable[Translation]]
-"""A function that yields the translation of each text in order, or raises a `TextError`."""
 
 NumberedTranslate = Callable[[int], Translate]
 """A function that returns the `Translate` function of the texts from a given number on.
