@@ -22,6 +22,7 @@ from .graphs.named_memory import Model, Named
 from .graphs.portable import portable_model
 from .graphs.searches import raw_variables, search_all, search_best
 from .tflite.conversion import convert, lowered, paths_of
+from .tflite.flat_file import read_flat_file
 from .tflite.precision import FLOAT32
 
 
@@ -113,7 +114,7 @@ def export_features_tflite(
         "greedy": trace(lambda source: search_best(copy, source, greedy), source),
         "beam": trace(lambda source: search_all(copy, source, _beam(options)), source),
     }
-    content = lowered(convert(graphs, copy), paths_of(copy), precision)
+    content = lowered(read_flat_file(convert(graphs, copy)), paths_of(copy), precision)
     with write_atomically(path) as temporary_path:
         temporary_path.write_bytes(content)
     return Path(path)
