@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.samplers import BEAM_WIDTH
 from keras_attention.errors import InputError, check_positive
-from keras_attention.files.atomic_writes import write_atomically
+from keras_attention.files.atomic_writes import write_atomically, write_file
 from keras_attention.models.ensemble import members_of
 from keras_attention.text.graph.graph_tokenizers import make_graph_tokenizer
 from keras_attention.text.tokenizer import Tokenizer
@@ -115,8 +115,7 @@ def export_features_tflite(
         "beam": trace(lambda source: search_all(copy, source, _beam(options)), source),
     }
     content = lowered(read_flat_file(convert(graphs, copy)), paths_of(copy), precision)
-    with write_atomically(path) as temporary_path:
-        temporary_path.write_bytes(content)
+    write_file(path, content)
     return Path(path)
 
 

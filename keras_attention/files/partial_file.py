@@ -16,7 +16,7 @@ from keras_attention.files.atomic_writes import (
     check_kind,
     flush_to_disk,
     remove_parents,
-    write_atomically,
+    write_file,
 )
 from keras_attention.files.path_errors import errors_of_writing, not_writable
 from keras_attention.files.schema import JsonFile, Kind, integer
@@ -69,8 +69,7 @@ class PartialFile:
         self._file.flush()
         os.fsync(self._file.fileno())
         values = {"format": _FORMAT, "bytes": self._size, "state": self.state}
-        with write_atomically(self.record) as temporary_path:
-            temporary_path.write_text(json.dumps(values, ensure_ascii=False), encoding="utf-8")
+        write_file(self.record, json.dumps(values, ensure_ascii=False).encode())
 
 
 @contextmanager
