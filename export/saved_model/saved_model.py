@@ -101,19 +101,9 @@ def write_saved_model(
 ) -> Path:
     """Write the SavedModel of `export_saved_model` to any folder, not only to a version folder.
 
-    Args:
-        translator: as for `export_saved_model`.
-        path: the folder; if it exists, it is replaced.
-        name: the model's name on a server; by default, the name of the folder.
-        limits: as for `export_saved_model`.
-        compute: as for `export_saved_model`.
-        about: as for `export_saved_model`.
-
-    Returns:
-        The folder.
-
-    Raises:
-        InputError: as for `export_saved_model`.
+    The folder `path` is replaced if it exists. `name` is the model's name on a server; by default,
+    it is the name of the folder. The other arguments and the errors are those of
+    `export_saved_model`.
     """
     path = Path(path)
     with write_atomically(path, folder=True) as temporary_path:

@@ -182,11 +182,8 @@ def lowered(
     Args:
         model: the result of `convert` as objects, which this function changes.
         paths: the result of `paths_of`.
-        precision: one of `PRECISIONS`, or a name for `rules`.
-        rules: rules like an entry of `RULES`; by default, the entry for `precision`.
-
-    Raises:
-        InputError: if there are no `rules` and `precision` is not one of `PRECISIONS`.
+        precision: as in `Converted.write`.
+        rules: as in `Converted.write`.
     """
     rules = rules or RULES.get(precision)
     if rules is None:

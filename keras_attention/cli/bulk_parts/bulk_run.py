@@ -47,19 +47,11 @@ def run_bulk(
     *,
     overwrite: bool,
 ) -> None:
-    """Translate files, and print the counters.
-
-    Args:
-        model: the model, which the caller has already checked.
-        inputs: the files to translate.
-        outputs: the files to write.
-        form: the format of the output.
-        options: the runner and its options.
-        overwrite: whether to delete an earlier output.
+    """Translate files with a model that the caller has already checked, and print the counters.
 
     Raises:
-        InputError: if the options are incomplete, if there is an earlier output, or if the pipeline
-            fails; in all these cases, there is no new output.
+        InputError: if the options are incomplete, if there is an earlier output that must not be
+            overwritten, or if the pipeline fails; in all these cases, there is no new output.
     """
     begun = time.monotonic()
     pipeline = _make_pipeline(options)

@@ -70,6 +70,20 @@ def evaluation_pairs(
     return _held_out_pairs(model)
 
 
+def shared_pairs(models: Sequence[Path]) -> tuple[list[Pair], set[str]]:
+    """Return the held-out pairs of all models, and the sources that any of them was trained on."""
+    pairs, seen = _held_out_pairs(models[0])
+    for model in models[1:]:
+        others, trained_on = _held_out_pairs(model)
+        if others != pairs:
+            raise InputError(
+                f"{model}: has other held-out pairs than {models[0]}; give a file with --data, or "
+                "choose a run with --held-out-of."
+            )
+        seen |= trained_on
+    return pairs, seen
+
+
 def _pairs_of_file(
     data: Path,
     data_format: str,
@@ -105,6 +119,11 @@ def find_run(model: Path) -> Path | None:
     folder = model if model.is_dir() else model.parent
     found = (each for each in (folder, folder.parent) if (each / "recipe.toml").is_file())
     return next(found, None)
+
+
+def same_run(models: Sequence[Path]) -> bool:
+    """Return whether all models are in the same run folder."""
+    return len({(find_run(model) or model).resolve() for model in models}) == 1
 
 
 def _reading_setting(text: str) -> tuple[str, Any]:
