@@ -16,7 +16,6 @@ from keras_attention.decoding.options import ServedOptions
 from keras_attention.errors import (
     InputError,
     OptionError,
-    TextError,
     check_positive,
     check_texts,
 )
@@ -36,6 +35,7 @@ from keras_attention.translation.signature_answers import (
     check_search,
     count_characters,
     encode_texts,
+    in_order,
     read_answer,
     until_refused,
 )
@@ -212,23 +212,18 @@ class SavedModelTranslator:
             found = signature(text=tf.constant(encode_texts(batch), tf.string), **each)
             return read_answer(batch, {name: out.numpy() for name, out in found.items()})
 
-        done = 0
         # Only the graph counts tokens, so estimate a text's length by its code points.
         own = self.manifest["search"]
         numbers = BATCH_NUMBERS // (
             int(inputs.get("beam_width", own["beam_width"])) * own.get("max_length", 1)
         )
-        for batch in batch_by_tokens(
+        batches = batch_by_tokens(
             texts,
             lambda text: count_characters(text) + 1,
             rows=batch_size,
             tokens=min(BATCH_TOKENS, numbers),
-        ):
-            for answer in until_refused(search_batch, batch):
-                if isinstance(answer, TextError):
-                    raise answer.at(done)
-                yield answer
-                done += 1
+        )
+        return in_order(each for batch in batches for each in until_refused(search_batch, batch))
 
     def _stream_forced(
         self,

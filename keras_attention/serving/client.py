@@ -26,6 +26,7 @@ from keras_attention.translation.signature_answers import (
     check_search,
     count_characters,
     encode_texts,
+    in_order,
     read_answer,
     read_part,
     read_scores,
@@ -174,7 +175,7 @@ class ServingClient:
         search = check_search(nbest, **search)
         inputs = beam_inputs(nbest, search) if search or nbest != 1 else {}
         batches = self._batches(texts, count_characters)
-        return self._in_order(batches, self._translate, inputs)
+        return in_order(self._answers(batches, self._translate, inputs))
 
     def score(self, sources: Iterable[str], targets: Iterable[str]) -> list[PairScore]:
         """Score given targets by their log-probabilities, as `Translator.score` does.
@@ -189,7 +190,7 @@ class ServingClient:
         check_texts(targets, "targets")
         pairs = zip(sources, targets, strict=True)
         batches = self._batches(pairs, lambda pair: max(map(count_characters, pair)))
-        return list(self._in_order(batches, self._score))
+        return list(in_order(self._answers(batches, self._score)))
 
     def versions(self) -> dict[int, str]:
         """Return the state, such as "AVAILABLE", of each version of the model on the server.
@@ -217,17 +218,6 @@ class ServingClient:
         self, items: Iterable[Item], length: Callable[[Item], int]
     ) -> Iterator[list[Item]]:
         return batch_by_tokens(items, length, rows=self.batch_size, tokens=CHARACTERS)
-
-    def _in_order(
-        self, batches: Iterator[list[Item]], run: _Run[Answer], *arguments: Any
-    ) -> Iterator[Answer]:
-        """Yield the answers in order; raise an error only after all answers before it."""
-        position = 0
-        for answer in self._answers(batches, run, *arguments):
-            if isinstance(answer, TextError):
-                raise answer.at(position)
-            yield answer
-            position += 1
 
     def _answers(
         self, batches: Iterator[list[Item]], run: _Run[Answer], *arguments: Any

@@ -202,6 +202,14 @@ def until_refused(
     return found
 
 
+def in_order(answers: Iterable[Answer | TextError]) -> Iterator[Answer]:
+    """Yield answers up to the first error, and raise it with its position among all answers."""
+    for position, answer in enumerate(answers):
+        if isinstance(answer, TextError):
+            raise answer.at(position)
+        yield answer
+
+
 def _hypothesis(
     source: tuple[str, ...], text: bytes, score: float, tokens: Any, alignment: Any
 ) -> Hypothesis:
