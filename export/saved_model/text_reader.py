@@ -86,12 +86,12 @@ class TextReader:
             yield error_unless(valid, f"{features.expected(name)}.", received)
 
 
-def emptied(ids: tf.Tensor, good: tf.Tensor, features: int = 0) -> tf.Tensor:
+def emptied(ids: tf.Tensor, good: tf.Tensor, features: int) -> tf.Tensor:
     """Replace each row of ids `[B, F + S]` that is not `good` `[B]` by the ids of an empty text."""
     tokens = ids[:, features:]
     closed = tf.where(tf.range(tf.shape(tokens)[1]) > 0, PAD_ID, END_ID)
-    emptied = tf.where(good[:, tf.newaxis], tokens, closed)
-    return tf.concat([ids[:, :features], emptied], axis=1) if features else emptied
+    tokens = tf.where(good[:, tf.newaxis], tokens, closed)
+    return tf.concat([ids[:, :features], tokens], axis=1) if features else tokens
 
 
 def _length(ids: tf.Tensor) -> tf.Tensor:
