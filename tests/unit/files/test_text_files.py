@@ -3,7 +3,7 @@ import os
 import pytest
 
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import decode_lines, read_lines, read_text
+from keras_attention.files.text_files import count_lines, decode_lines, read_lines, read_text
 
 
 def write(path, content):
@@ -38,6 +38,13 @@ def test_lines_end_at_line_feeds_or_at_carriage_returns_if_there_are_none(
     tmp_path, content, expected
 ):
     assert list(read_lines(write(tmp_path / "text", content))) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "count"), [(b"", 0), (b"one\ntwo", 2), (b"one\rtwo\r", 2), (b"\xff\n\n", 2)]
+)
+def test_lines_are_counted_without_decoding_them(tmp_path, content, count):
+    assert count_lines(write(tmp_path / "text", content)) == count
 
 
 def test_a_line_of_a_stream_can_be_read_before_the_next_one_is_written():
