@@ -53,10 +53,12 @@ def open_model(path: str | Path, **options: Any) -> Translate:
     if is_saved_model(path):
         from ..saved_model.saved_model_translator import SavedModelTranslator
 
-        return partial(SavedModelTranslator.load(path).stream, **options)
+        saved = SavedModelTranslator.load(path)
+        return lambda texts: saved.stream(texts, **options)
     from keras_attention.translation.translator import Translator
 
-    return partial(Translator.load(path).stream, **options)
+    translator = Translator.load(path)
+    return lambda texts: translator.stream(texts, **options)
 
 
 class _TextHandler(ModelHandler[Any, Any, Translate]):
