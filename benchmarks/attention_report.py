@@ -19,7 +19,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.atomic_writes import write_atomically
 from keras_attention.training.compare.comparison_table import EMPTY, as_markdown
 from keras_attention.visualization.figure_style import add_legend, line_style, open_up, save_figure
 from keras_attention.visualization.fonts import lettering_for

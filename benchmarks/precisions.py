@@ -14,7 +14,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from keras_attention.cli.runtimes import evaluation_pairs
+from keras_attention.cli.command_parts.evaluation_pairs import evaluation_pairs
 from keras_attention.export.device.device_translator import DeviceTranslator
 from keras_attention.export.tflite.conversion import RULES, Converted
 from keras_attention.export.verify import measure_agreement

@@ -10,9 +10,8 @@ from typing import Any
 import tensorflow as tf
 
 from keras_attention.decoding.options import SearchOptions
-from keras_attention.decoding.samplers import BEAM_WIDTH
 from keras_attention.errors import InputError, check_positive
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.atomic_writes import write_atomically, write_file
 from keras_attention.models.ensemble import members_of
 from keras_attention.text.graph.graph_tokenizers import make_graph_tokenizer
 from keras_attention.text.tokenizer import Tokenizer
@@ -22,6 +21,8 @@ from .graphs.named_memory import Model, Named
 from .graphs.portable import portable_model
 from .graphs.searches import raw_variables, search_all, search_best
 from .tflite.conversion import convert, lowered, paths_of
+from .tflite.device_graphs import beam_width_of
+from .tflite.flat_file import read_flat_file
 from .tflite.precision import FLOAT32
 
 
@@ -113,9 +114,8 @@ def export_features_tflite(
         "greedy": trace(lambda source: search_best(copy, source, greedy), source),
         "beam": trace(lambda source: search_all(copy, source, _beam(options)), source),
     }
-    content = lowered(convert(graphs, copy), paths_of(copy), precision)
-    with write_atomically(path) as temporary_path:
-        temporary_path.write_bytes(content)
+    content = lowered(read_flat_file(convert(graphs, copy)), paths_of(copy), precision)
+    write_file(path, content)
     return Path(path)
 
 
@@ -144,9 +144,7 @@ def _source_spec(model: Model, *, rows: int | None, steps: int | None = None) ->
 
 
 def _beam(options: SearchOptions) -> SearchOptions:
-    if options.beam_width > 1:
-        return options
-    return dataclasses.replace(options, beam_width=BEAM_WIDTH)
+    return dataclasses.replace(options, beam_width=beam_width_of(options))
 
 
 def _text(tokenizer: Any, ids: tf.Tensor) -> tf.Tensor:

@@ -12,10 +12,11 @@ from keras_attention.decoding.samplers import sampler_options
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError, check_names
 from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.translation.file_names import GRAPH_FILE
 from keras_attention.translation.translator import Translator
 
 from .onnx import SEARCH_FILE, export_onnx
-from .saved_model.saved_model import GRAPH_FILE, write_saved_model
+from .saved_model.saved_model import write_saved_model
 from .tflite.conversion import export_tflite
 
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from keras_attention.distribution import install_command
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.atomic_writes import write_atomically
 from keras_attention.translation.outputs.output_rule import automaton_of
 from keras_attention.translation.translator import Translator
 

@@ -13,7 +13,7 @@ from keras_attention.translation.result import Translation
 from keras_attention.translation.translator import Translator
 
 from .device.device_translator import DeviceTranslator
-from .saved_model.saved_model import SavedModelTranslator
+from .saved_model.saved_model_translator import SavedModelTranslator
 from .saved_model.serving_files import find_versions
 
 SCORE_TOLERANCE = 1e-3

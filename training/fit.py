@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import errors_of_writing
+from keras_attention.files.path_errors import errors_of_writing
 from keras_attention.translation.translator import Translator
 
 from .assembly.memory import WEIGHT_BYTES

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,41 +15,26 @@ from keras_attention.errors import InputError
 from keras_attention.text.padded_batches import SORTED_BATCHES
 from keras_attention.text.usable_texts import answer_each
 from keras_attention.translation.folders.model_paths import is_saved_model
-from keras_attention.translation.result import Translation
+from keras_attention.translation.result import Translate, Translation
 
 from .chunks import Chunk, Line
-
-Translate = Callable[[Iterable[str]], Iterable[Translation]]
-"""A function that yields the translation of each text in order, or raises a `TextError`."""
 
 Answer = Translation | InputError
 """The translation of a line, or the error that explains why there is none."""
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """A model that is ready to translate.
+def answer_sorted(translate: Translate, lines: Sequence[Line]) -> list[Answer]:
+    """Return the answer to each line, in the same order; the lines are translated by length.
 
-    Attributes:
-        translate: translates texts.
-        sort: whether `answer` must sort the texts by length, because `translate` does not. That of
-            a SavedModel does not.
+    A SavedModel searches texts in the order in which it gets them.
     """
-
-    translate: Translate
-    sort: bool = False
-
-    def answer(self, lines: Sequence[Line]) -> list[Answer]:
-        """Return the answer to each line, in the same order."""
-        if not self.sort:
-            return list(answer_each(self.translate, lines))
-        order = sorted(range(len(lines)), key=lambda place: len(str(lines[place])))
-        answers = answer_each(self.translate, [lines[place] for place in order])
-        found = dict(zip(order, answers, strict=True))
-        return [found[place] for place in range(len(lines))]
+    order = sorted(range(len(lines)), key=lambda place: len(str(lines[place])))
+    answers = answer_each(translate, [lines[place] for place in order])
+    found = dict(zip(order, answers, strict=True))
+    return [found[place] for place in range(len(lines))]
 
 
-def open_model(path: str | Path, **options: Any) -> Loaded:
+def open_model(path: str | Path, **options: Any) -> Translate:
     """Load a model of any format.
 
     Args:
@@ -65,19 +49,19 @@ def open_model(path: str | Path, **options: Any) -> Loaded:
     if path.suffix == ".tflite":
         from ..device.device_translator import DeviceTranslator
 
-        return Loaded(partial(DeviceTranslator.load(path).translate_each, **options))
+        return partial(DeviceTranslator.load(path).translate_each, **options)
     if is_saved_model(path):
-        from ..saved_model.saved_model import SavedModelTranslator
+        from ..saved_model.saved_model_translator import SavedModelTranslator
 
         saved = SavedModelTranslator.load(path)
-        return Loaded(lambda texts: saved.stream(texts, **options), sort=True)
+        return lambda texts: saved.stream(texts, **options)
     from keras_attention.translation.translator import Translator
 
     translator = Translator.load(path)
-    return Loaded(lambda texts: translator.stream(texts, **options))
+    return lambda texts: translator.stream(texts, **options)
 
 
-class _TextHandler(ModelHandler[Any, Any, Loaded]):
+class _TextHandler(ModelHandler[Any, Any, Translate]):
     """The methods that both handlers share."""
 
     def set_environment_vars(self) -> None:
@@ -119,18 +103,18 @@ class TranslationHandler(_TextHandler):
         super().__init__(max_batch_size=collect)
         self.model, self.options = str(model), options
 
-    def load_model(self) -> Loaded:
+    def load_model(self) -> Translate:
         """Load the model."""
         return open_model(self.model, **self.options)
 
     def run_inference(
         self,
         batch: Sequence[str],
-        model: Loaded,
+        model: Translate,
         inference_args: Mapping[str, Any] | None = None,
     ) -> Iterable[Answer]:
         """Return the translation of each text, or the error that explains why there is none."""
-        return model.answer(batch)
+        return answer_sorted(model, batch)
 
     def get_num_bytes(self, batch: Sequence[str]) -> int:
         """Return the number of characters, which is faster to count than bytes."""
@@ -144,11 +128,11 @@ class ChunkHandler(_TextHandler):
         load: loads the model; it can be pickled.
     """
 
-    def __init__(self, load: Callable[[], Loaded]) -> None:
+    def __init__(self, load: Callable[[], Translate]) -> None:
         super().__init__()
         self.load = load
 
-    def load_model(self) -> Loaded:
+    def load_model(self) -> Translate:
         """Load the model."""
         return self.load()
 
@@ -157,10 +141,10 @@ class ChunkHandler(_TextHandler):
         return True
 
     def run_inference(
-        self, batch: Chunk, model: Loaded, inference_args: Mapping[str, Any] | None = None
+        self, batch: Chunk, model: Translate, inference_args: Mapping[str, Any] | None = None
     ) -> Iterable[tuple[Chunk, list[Answer]]]:
         """Return the chunk with the answer to each of its lines."""
-        return [(batch, model.answer(batch.lines))]
+        return [(batch, answer_sorted(model, batch.lines))]
 
     def get_num_bytes(self, batch: Chunk) -> int:
         """Return the number of characters, which is faster to count than bytes."""

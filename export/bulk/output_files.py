@@ -89,9 +89,7 @@ class WriteFile(beam.DoFn):
         number, parts = element
         content = "".join(part for _, _, part in sorted(parts)).encode()
         if self.files.suffix.endswith(".gz"):
-            content = gzip.compress(
-                content, mtime=0
-            )  # without a time, equal texts give equal bytes
+            content = gzip.compress(content, mtime=0)  # with a time, equal texts would differ
         write_file(self.files.partial(number), content)
         yield None, number
 
@@ -114,11 +112,7 @@ class Finish(beam.DoFn):
 
 
 def prepare_output(files: OutputFiles, *, overwrite: bool) -> None:
-    """Check that there is no earlier output, or delete it, and create the folder.
-
-    Args:
-        files: the files that will be written.
-        overwrite: whether to delete an earlier output.
+    """Check that there is no earlier output, or delete it with `overwrite`, and create the folder.
 
     Raises:
         InputError: if the prefix has no name, there is an earlier output that must not be deleted,

@@ -8,8 +8,10 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.ml.inference.base import RunInference
 
+from keras_attention.translation.result import Translate
+
 from .chunks import Chunk, InputFile, ReadChunks
-from .handlers import ChunkHandler, Loaded
+from .handlers import ChunkHandler
 from .output_files import Finish, OutputFiles, WriteFile
 from .records import FormatChunk, RecordFormat
 
@@ -32,7 +34,7 @@ class BulkTranslation(beam.PTransform):
     def __init__(
         self,
         inputs: Sequence[InputFile],
-        load: Callable[[], Loaded],
+        load: Callable[[], Translate],
         outputs: OutputFiles,
         *,
         size: int,

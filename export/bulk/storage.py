@@ -18,9 +18,9 @@ from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from keras_attention.errors import InputError
-from keras_attention.files import text_files
+from keras_attention.files.atomic_writes import write_file as write_local_file
+from keras_attention.files.path_errors import not_readable, not_writable
 from keras_attention.files.patterns import matching_files
-from keras_attention.files.text_files import not_readable, not_writable
 
 
 def is_local(path: str) -> bool:
@@ -74,7 +74,7 @@ def open_file(path: str) -> Iterator[Any]:
 def write_file(path: str, content: bytes) -> None:
     """Write a file that appears only when it is complete, as every file in a store does."""
     if is_local(path):
-        text_files.write_file(path, content)
+        write_local_file(path, content)
         return
     with _errors_of_writing(path):
         with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:

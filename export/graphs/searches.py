@@ -22,13 +22,7 @@ from .named_memory import Model, Named
 def search_best(
     model: Model, source: tf.Tensor, options: SearchOptions, automaton: Automaton | None = None
 ) -> Named:
-    """Return the best hypothesis of each source.
-
-    Args:
-        model: the model.
-        source: ids `[B, S]`, each row ended by the end token, or features `[B, *source_shape]`.
-        options: how to search.
-        automaton: the automaton that accepts the allowed outputs; None allows all.
+    """Return the best hypothesis of each source; the arguments are those of `search_all`.
 
     Returns:
         `tokens` `[B, T]`, `score` `[B]` and `alignment` `[B, T, S]`. An empty source has an empty

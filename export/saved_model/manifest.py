@@ -1,4 +1,8 @@
-"""The manifest of an export, and the check that every file matches it."""
+"""The manifest of an export, and the check that every file matches it.
+
+Functions that read the version folder of a SavedModel raise an `InputError` if a file is missing or
+damaged.
+"""
 
 from __future__ import annotations
 
@@ -150,16 +154,8 @@ def check_manifest(folder: Path) -> dict[str, Any]:
 def read_target_form(folder: Path) -> Tokenizer | None:
     """Return a tokenizer with an empty vocabulary and the `written_form` of an export's target.
 
-    For subwords it is a word tokenizer, because both write single spaces between words.
-
-    Args:
-        folder: a SavedModel's version folder.
-
-    Returns:
-        The tokenizer, or None if an older version wrote the manifest without these settings.
-
-    Raises:
-        InputError: if the manifest is missing or damaged.
+    For subwords it is a word tokenizer, because both write single spaces between words. Return None
+    if an older version wrote the manifest without these settings.
     """
     target = _read(folder)["vocabulary"]["target"]
     if not target.keys() >= _TEXT.keys():
@@ -174,26 +170,12 @@ def read_target_form(folder: Path) -> Tokenizer | None:
 
 
 def read_confidence(folder: Path) -> Confidence:
-    """Return the temperature and the threshold that an export stores.
-
-    Args:
-        folder: a SavedModel's version folder.
-
-    Raises:
-        InputError: if the manifest is missing or damaged.
-    """
+    """Return the temperature and the threshold that an export stores."""
     return Confidence.from_manifest(_read(folder), str(folder / MANIFEST_FILE))
 
 
 def read_codec(folder: Path) -> TextCodec | None:
-    """Return the tokenizers and settings of an export, or None if an older version wrote it.
-
-    Args:
-        folder: a SavedModel's version folder.
-
-    Raises:
-        InputError: if a file is damaged.
-    """
+    """Return the tokenizers and settings of an export, or None if an older version wrote it."""
     path = folder / CODEC_FOLDER
     if not path.is_dir():
         return None
@@ -204,28 +186,14 @@ def read_codec(folder: Path) -> TextCodec | None:
 def read_limit(folder: Path) -> dict[str, Any]:
     """Return the limit on the outputs of an export: `pattern`, or `allowed`, a number of texts.
 
-    Args:
-        folder: a SavedModel's version folder.
-
-    Returns:
-        The limit; empty if the export has none.
-
-    Raises:
-        InputError: if the manifest is missing or damaged.
+    The result is empty if the export has no limit.
     """
     limit: dict[str, Any] = _read(folder).get("outputs", {})
     return limit
 
 
 def read_automaton(folder: Path) -> Automaton | None:
-    """Return the automaton of the outputs that an export is limited to; None without a limit.
-
-    Args:
-        folder: a SavedModel's version folder.
-
-    Raises:
-        InputError: if the file is damaged.
-    """
+    """Return the automaton of the outputs that an export is limited to; None without a limit."""
     path = folder / AUTOMATON_FILE
     if not path.exists():
         return None

@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.atomic_writes import write_file
 from keras_attention.files.workspaces import put_back_replaced
+from keras_attention.translation.file_names import GRAPH_FILE
 
 FOLDER = "serving"
 IMAGE = "tensorflow/serving:2.20.0"
@@ -110,8 +111,7 @@ def write_serving_files(folder: str | Path, *, batch: int = 64) -> list[Path]:
     }
     (folder / FOLDER).mkdir(exist_ok=True)
     for file, text in texts.items():
-        with write_atomically(folder / FOLDER / file) as temporary_path:
-            temporary_path.write_text(text, encoding="utf-8")
+        write_file(folder / FOLDER / file, text.encode())
     return [folder / FOLDER / file for file in texts]
 
 
@@ -133,7 +133,7 @@ def checked_name(folder: Path) -> str:
 def find_versions(folder: Path) -> list[int]:
     """Return the version numbers of the SavedModels in a folder, in ascending order."""
     put_back_replaced(folder)
-    found = folder.glob("*/saved_model.pb")
+    found = folder.glob(f"*/{GRAPH_FILE}")
     return sorted(
         int(path.parent.name) for path in found if re.fullmatch("[0-9]+", path.parent.name)
     )

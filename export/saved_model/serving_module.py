@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
 from keras_attention.decoding.hypotheses import IMPOSSIBLE
 from keras_attention.decoding.options import ServedOptions
 from keras_attention.settings.setting import Setting
-from keras_attention.special_tokens import END_ID, PAD_ID, UNKNOWN_ID
-from keras_attention.text.graph.graph_tokenizer import GraphTokenizer
+from keras_attention.special_tokens import END_ID, PAD_ID
 from keras_attention.text.graph.graph_tokenizers import make_graph_tokenizer
 from keras_attention.translation.outputs.output_rule import automaton_of
 from keras_attention.translation.signature_answers import STREAM, value_for_own
@@ -34,7 +33,9 @@ from ..graphs.streamed_search import (
 )
 from ..graphs.unknown_tokens import replace_unknown, write_sources
 from .limits import Limits
+from .row_errors import error_unless, first_error, require, require_one_each
 from .stored_progress import EXPECTED, from_strings, to_strings
+from .text_reader import ReadTexts, TextReader, emptied
 
 _DTYPES = {int: tf.int32, float: tf.float32}
 
@@ -70,24 +71,20 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         self.weights = raw_variables(translator.model)
         self.source_tokenizer = make_graph_tokenizer(translator.codec.source)
         self.target_tokenizer = make_graph_tokenizer(translator.codec.target)
+        limits = limits or Limits(tokens=translator.max_tokens)
+        self._options = translator.codec.settings.options()
+        self.limits = limits.with_beams_of(self._options.beam_width)
+        self._read_source = TextReader(self.source_tokenizer, self.limits)
+        self._read_target = TextReader(self.target_tokenizer, self.limits)
         # These graphs are large, so trace each once and let all signatures call it. `_Untracked`
         # hides the functions, because `tf.Module` would trace and store them again.
-        texts, ids = tf.TensorSpec([None], tf.string), tf.TensorSpec([None, None], tf.int32)
+        ids = tf.TensorSpec([None, None], tf.int32)
         tokens = tf.TensorSpec([None, None], tf.string)
-        self._readers = _Untracked(
-            {
-                tokenizer: _function(partial(_read, tokenizer), texts)
-                for tokenizer in (self.source_tokenizer, self.target_tokenizer)
-            }
-        )
         self._write = _Untracked(_function(self.target_tokenizer.join, ids, tokens))
         self._tokens_of = _Untracked(_function(self.target_tokenizer.id_to_token, ids))
         self._model = _Untracked(translator.model)
-        self._options = translator.codec.settings.options()
         self._automaton = _Untracked(automaton_of(translator.output_rule))
         self._replaces_unknown = translator.codec.settings.replace_unknown
-        limits = limits or Limits(tokens=translator.max_tokens)
-        self.limits = limits.with_beams_of(self._options.beam_width)
         self.signatures = _Untracked(self._trace())
 
     def _trace(self) -> dict[str, Any]:
@@ -117,23 +114,23 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         return traced
 
     def _serve(self, text: tf.Tensor) -> Named:
-        read = self._read(text, self.source_tokenizer)
+        read = self._read_source(text)
         found = search_best(self._model.value, read.ids, self._options, self._automaton.value)
         return self._answer(found, read, read.error)
 
     def _beam(self, text: tf.Tensor, nbest: tf.Tensor, **given: tf.Tensor) -> Named:
-        with tf.control_dependencies(_require_one_each({**given, "nbest": nbest}, text)):
-            read = self._read(text, self.source_tokenizer)
+        with tf.control_dependencies(require_one_each({**given, "nbest": nbest}, text)):
+            read = self._read_source(text)
         options = {known.key: known for known in ServedOptions.settings()}
         search = {
             name: _or_own(given[name], known, getattr(self._options, name))
             for name, known in options.items()
         }
-        error = _first(read.error, self._refusal(search, nbest))
+        error = first_error(read.error, self._refusal(search, nbest))
         good = tf.equal(error, "")
         found = search_beams(
             self._model.value,
-            _emptied(read.ids, good, len(self.source_tokenizer.features)),
+            emptied(read.ids, good, self._read_source.features),
             self._options,
             {name: tf.where(good, search[name], known.default) for name, known in options.items()},
             tf.where(good, nbest, 1),
@@ -151,17 +148,18 @@ class ServingModule(tf.Module):  # type: ignore[misc]
                 most, own = self.limits.beam_width, f", or {value_for_own(known)}"
             valid = (value >= least) & (value <= most)
             expected = f"{known.key}: expected {least} to {most}{own}."
-            errors.append(_error_unless(valid, expected, value))
+            errors.append(error_unless(valid, expected, value))
         valid = (nbest >= 1) & (nbest <= search["beam_width"])
-        return _first(*errors, _error_unless(valid, "nbest: expected 1 to `beam_width`.", nbest))
+        errors.append(error_unless(valid, "nbest: expected 1 to `beam_width`.", nbest))
+        return first_error(*errors)
 
-    def _answer(self, found: Named, read: _Read, error: tf.Tensor) -> Named:
+    def _answer(self, found: Named, read: ReadTexts, error: tf.Tensor) -> Named:
         """Return the outputs for the hypotheses in `found`, one or several per source."""
         ids = found["tokens"]
         flat = tf.reshape(ids, [-1, ids.shape[-1]])
         tokens = tf.reshape(self._tokens_of.value(flat), tf.shape(ids))
         if self._replaces_unknown:
-            weights, length = found["alignment"], read.length - len(self.source_tokenizer.features)
+            weights, length = found["alignment"], read.length - self._read_source.features
             tokens = replace_unknown(ids, tokens, weights, read.tokens, length)
         text = self._write.value(flat, tf.reshape(tokens, tf.shape(flat)))
         refused = tf.not_equal(error, "")
@@ -177,9 +175,9 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         }
 
     def _stream(self, text: tf.Tensor, state: tf.Tensor) -> Named:
-        with tf.control_dependencies(_require_one_each({"state": state}, text)):
-            read = self._read(text, self.source_tokenizer)
-        length = read.length - len(self.source_tokenizer.features)
+        with tf.control_dependencies(require_one_each({"state": state}, text)):
+            read = self._read_source(text)
+        length = read.length - self._read_source.features
         valid = []
 
         def restore(fresh: Progress) -> Progress:
@@ -192,7 +190,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         )
         if self._replaces_unknown:
             part = note_unknown(part, length)
-        error = _first(read.error, _error_unless(valid[0], EXPECTED, _shown_size(state)))
+        error = first_error(read.error, error_unless(valid[0], EXPECTED, _shown_size(state)))
         ended = part.ended | tf.not_equal(error, "")
         return {
             **self._answer_part(part, read, tf.not_equal(error, "")),
@@ -200,7 +198,7 @@ class ServingModule(tf.Module):  # type: ignore[misc]
             "state": tf.where(ended, "", to_strings(part.progress, length)),
         }
 
-    def _answer_part(self, part: Part, read: _Read, refused: tf.Tensor) -> Named:
+    def _answer_part(self, part: Part, read: ReadTexts, refused: tf.Tensor) -> Named:
         ids, hidden = part.progress.tokens, refused[:, tf.newaxis]
         ids = tf.where(hidden | (ids == END_ID), PAD_ID, ids)
         places = tf.where(hidden, 0, part.progress.places)
@@ -218,10 +216,10 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         }
 
     def _score(self, source: tf.Tensor, target: tf.Tensor) -> Named:
-        with tf.control_dependencies(_require_one_each({"target": target}, source)):
-            read_target = self._read(target, self.target_tokenizer)
-        read = self._read(source, self.source_tokenizer)
-        error = _first(read.error, read_target.error)
+        with tf.control_dependencies(require_one_each({"target": target}, source)):
+            read_target = self._read_target(target)
+        read = self._read_source(source)
+        error = first_error(read.error, read_target.error)
         values = model_functions.score(self._model.value, read.ids, read_target.ids)
         good = tf.equal(error, "")
         return {
@@ -232,76 +230,39 @@ class ServingModule(tf.Module):  # type: ignore[misc]
         }
 
     def _tokenize(self, text: tf.Tensor) -> Named:
-        read = self._read(text, self.source_tokenizer)
+        read = self._read_source(text)
         return {"error": read.error, "ids": read.ids, "length": read.length, "tokens": read.tokens}
 
     def _detokenize(self, ids: tf.Tensor, length: tf.Tensor) -> Named:
-        ids = _cut(self._bounded(ids), length)
+        ids = self._bounded(ids, length)
         tokens = self._tokens_of.value(ids)
         return {"text": self._write.value(ids, tokens), "tokens": tokens}
 
     def _encode(self, source: tf.Tensor, length: tf.Tensor) -> Named:
-        return model_functions.encode(self._model.value, _cut(self._bounded(source), length))
+        return model_functions.encode(self._model.value, self._bounded(source, length))
 
     def _step(
         self, token: tf.Tensor, length: tf.Tensor, values: tf.Tensor, **others: tf.Tensor
     ) -> Named:
-        steps = tf.shape(values)[1] + len(self.source_tokenizer.features)
+        steps = tf.shape(values)[1] + self._read_source.features
         real = tf.sequence_mask(length, steps, tf.int32)
         return model_functions.step(self._model.value, token, real, values, **others)
 
-    def _read(self, text: tf.Tensor, tokenizer: GraphTokenizer) -> _Read:
-        """Tokenize texts; replace those over the limits by empty texts with an error.
+    def _bounded(self, ids: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+        """Check the size of a request with ids `[B, S]`, and pad the ids after each row's length.
 
-        A text that is too long must not make the other texts of its request fail, because a server
-        merges requests from different clients.
+        A server may pad the rows of merged requests with any id.
         """
-        batch, limit = self.limits.batch, self.limits.text
-        count, size = tf.shape(text)[0], tf.strings.length(text)
-        few = _require(count <= batch, f"expected at most {batch} texts per request.", count)
-        with tf.control_dependencies([few]):
-            ids, tokens = self._readers.value[tokenizer](tf.where(size > limit.bytes, "", text))
-        length = _length(ids)
-        error = _first(
-            _error_unless(size <= limit.bytes, limit.expected_bytes, size),
-            _error_unless(length <= limit.tokens, limit.expected_tokens, length),
-            *_feature_errors(tokenizer, text, ids),
-        )
-        good, features = tf.equal(error, ""), len(tokenizer.features)
-        ids = _emptied(ids, good, features)
-        length = _length(ids)
-        longest = tf.reduce_max(tf.pad(length, [[0, 1]], constant_values=1 + features))
-        tokens = tf.where(good[:, tf.newaxis], tokens, "")
-        return _Read(ids[:, :longest], tokens[:, : longest - features], length, error)
-
-    def _bounded(self, ids: tf.Tensor) -> tf.Tensor:
         rows, steps = tf.unstack(tf.shape(ids))
         batch, tokens = self.limits.batch, self.limits.tokens
         checks = [
-            _require(rows <= batch, f"expected at most {batch} rows per request.", rows),
-            _require(
+            require(rows <= batch, f"expected at most {batch} rows per request.", rows),
+            require(
                 steps <= tokens, f"expected at most {tokens} tokens including </s> per text.", steps
             ),
         ]
         with tf.control_dependencies(checks):
-            return tf.identity(ids)
-
-
-class _Read(NamedTuple):
-    """The tokenized texts of a request.
-
-    Attributes:
-        ids: the ids of the F source features, then those of the tokens, `[B, F + S]`. The tokens
-            include the end token and are padded; `S` is at least 1.
-        tokens: the tokens, `[B, S]`.
-        length: number of ids of each text, `[B]`.
-        error: what is wrong with each text, `[B]`; "" for a valid one.
-    """
-
-    ids: tf.Tensor
-    tokens: tf.Tensor
-    length: tf.Tensor
-    error: tf.Tensor
+            return tf.where(tf.sequence_mask(length, steps), ids, PAD_ID)
 
 
 @dataclass(frozen=True)
@@ -315,29 +276,6 @@ def _function(function: Callable[..., Any], *signature: tf.TensorSpec) -> Any:
     return tf.function(function, input_signature=signature, autograph=False)
 
 
-def _read(tokenizer: GraphTokenizer, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    ids, tokens = tokenizer.encode_with_tokens(text)
-    steps = 1 + len(tokenizer.features)
-    return _at_least(steps, ids, PAD_ID), _at_least(1, tokens, "")
-
-
-def _require(condition: tf.Tensor, expected: str, received: tf.Tensor) -> tf.Operation:
-    """Return an operation that fails the whole request with a message if a condition is false."""
-    return tf.debugging.Assert(condition, [f"{expected} Received:", received], summarize=8)
-
-
-def _require_one_each(given: Named, text: tf.Tensor) -> list[tf.Operation]:
-    count = tf.shape(text)[0]
-    return [
-        _require(
-            tf.equal(tf.shape(each)[0], count),
-            f"{name}: expected one value per text.",
-            tf.shape(each)[0],
-        )
-        for name, each in given.items()
-    ]
-
-
 def _or_own(given: tf.Tensor, known: Setting, own: float) -> tf.Tensor:
     """Return an option for each text `[B]`, or `own` where a request selects the model's value."""
     if given.dtype.is_floating:
@@ -345,54 +283,5 @@ def _or_own(given: tf.Tensor, known: Setting, own: float) -> tf.Tensor:
     return tf.where(tf.equal(given, value_for_own(known)), own, given)
 
 
-def _error_unless(valid: tf.Tensor, expected: str, received: tf.Tensor) -> tf.Tensor:
-    """Return the error of each row `[B]`, "" if the row is valid."""
-    shown = received if received.dtype == tf.string else tf.strings.as_string(received)
-    error = tf.strings.join([f"{expected} Received: ", shown, "."])
-    return tf.where(valid, "", error)
-
-
 def _shown_size(strings: tf.Tensor) -> tf.Tensor:
     return tf.strings.as_string(tf.strings.length(strings)) + " bytes"
-
-
-def _first(*errors: tf.Tensor) -> tf.Tensor:
-    """Return the first nonempty error of each row, or "" if there is none."""
-    first, *others = errors
-    for error in others:
-        first = tf.where(tf.equal(first, ""), error, first)
-    return first
-
-
-def _feature_errors(
-    tokenizer: GraphTokenizer, text: tf.Tensor, ids: tf.Tensor
-) -> Iterator[tf.Tensor]:
-    """Yield, for each source feature, the error of each text `[B]`; "" if the value is known."""
-    for place, name in enumerate(tokenizer.features.vocabularies):
-        expected = f"{tokenizer.features.expected(name)}."
-        valid = ids[:, place] != UNKNOWN_ID
-        tags = tokenizer.feature_tags(text)
-        yield _error_unless(valid, expected, tf.where(tags == "", "no source feature", tags))
-
-
-def _emptied(ids: tf.Tensor, good: tf.Tensor, features: int = 0) -> tf.Tensor:
-    """Replace each row of ids `[B, F + S]` that is not `good` `[B]` by the ids of an empty text."""
-    tokens = ids[:, features:]
-    closed = tf.where(tf.range(tf.shape(tokens)[1]) > 0, PAD_ID, END_ID)
-    emptied = tf.where(good[:, tf.newaxis], tokens, closed)
-    return tf.concat([ids[:, :features], emptied], axis=1) if features else emptied
-
-
-def _length(ids: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(tf.cast(ids != PAD_ID, tf.int32), axis=1)
-
-
-def _cut(ids: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
-    """Replace ids `[B, S]` after each row's length by padding; a server may pad with any id."""
-    return tf.where(tf.sequence_mask(length, tf.shape(ids)[1]), ids, PAD_ID)
-
-
-def _at_least(steps: int, matrix: tf.Tensor, padding: int | str) -> tf.Tensor:
-    """Pad a matrix `[B, S]` to at least `steps`, because an LSTM cannot run over 0 steps."""
-    missing = tf.maximum(steps - tf.shape(matrix)[1], 0)
-    return tf.pad(matrix, [[0, 0], [0, missing]], constant_values=padding)

@@ -13,7 +13,12 @@ from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError, TextError
 from keras_attention.special_tokens import END_ID
 from keras_attention.translation.result import StreamedToken
-from keras_attention.translation.signature_answers import STREAM, encode_texts, read_part
+from keras_attention.translation.signature_answers import (
+    STREAM,
+    encode_texts,
+    read_part,
+    stream_parts,
+)
 
 from ..device.device_choice import choose_greedily
 
@@ -49,21 +54,13 @@ def stream_text(
 
 
 def _stream_parts(signature: Any, text: str) -> Iterator[StreamedToken]:
-    """Yield tokens of the signature `stream`, and run it again when no token is left."""
     texts = tf.constant(encode_texts([text]), tf.string)
 
-    def continue_from(state: bytes) -> tuple[list[StreamedToken], bytes]:
+    def ask(state: bytes) -> tuple[list[StreamedToken], bytes]:
         found = signature(text=texts, state=tf.constant([state]))
-        outputs = {name: output.numpy() for name, output in found.items()}
-        return list(read_part(outputs)), outputs["state"][0]
+        return read_part({name: output.numpy() for name, output in found.items()})
 
-    def stream(tokens: list[StreamedToken], state: bytes) -> Iterator[StreamedToken]:
-        yield from tokens
-        while state:
-            tokens, state = continue_from(state)
-            yield from tokens
-
-    return stream(*continue_from(b""))
+    return stream_parts(ask)
 
 
 def _stream(

@@ -15,7 +15,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import errors_of_writing, write_atomically
+from keras_attention.files.atomic_writes import write_atomically
+from keras_attention.files.path_errors import errors_of_writing
 from keras_attention.models.ensemble import members_of
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.outputs.output_rule import OutputRule, automaton_of
@@ -131,8 +132,7 @@ class Converted:
             "confidence": translator.confidence.to_json(),
             **({"batch_size": batch_size} if batch_size > 1 else {}),
         }
-        lengths = source_lengths(translator.codec)
-        file_bytes = declare_length(convert(trace_graphs(copy, batch_size), copy.model), *lengths)
+        file_bytes = convert(trace_graphs(copy, batch_size), copy.model)
         return cls(file_bytes, translator.codec, paths_of(copy.model), about, copy.output_rule)
 
     def write(
@@ -152,7 +152,9 @@ class Converted:
             InputError: if there are no `rules` and `precision` is not one of `PRECISIONS`.
         """
         path, settings = Path(path), self._codec.settings
-        model = lowered(self._file_bytes, self._paths, precision, rules)
+        model = read_flat_file(self._file_bytes)
+        declare_length(model, *source_lengths(self._codec))
+        content = lowered(model, self._paths, precision, rules)
         described = describe(
             self._codec,
             **self._about,
@@ -165,12 +167,12 @@ class Converted:
         )
         automaton = automaton_of(self._rule)
         with write_atomically(path) as temporary_path:
-            write_device_file(temporary_path, model, self._codec, described, automaton)
+            write_device_file(temporary_path, content, self._codec, described, automaton)
         return path
 
 
 def lowered(
-    file_bytes: bytes,
+    model: Any,
     paths: Mapping[bytes, str],
     precision: str,
     rules: Mapping[str, str] | None = None,
@@ -178,13 +180,10 @@ def lowered(
     """Return a flat buffer with weights in another precision, made smaller by `compact`.
 
     Args:
-        file_bytes: the result of `convert`.
+        model: the result of `convert` as objects, which this function changes.
         paths: the result of `paths_of`.
-        precision: one of `PRECISIONS`, or a name for `rules`.
-        rules: rules like an entry of `RULES`; by default, the entry for `precision`.
-
-    Raises:
-        InputError: if there are no `rules` and `precision` is not one of `PRECISIONS`.
+        precision: as in `Converted.write`.
+        rules: as in `Converted.write`.
     """
     rules = rules or RULES.get(precision)
     if rules is None:
@@ -196,7 +195,6 @@ def lowered(
         name = paths.get(weights.tobytes(), "")
         return next(kind for part, kind in rules.items() if part in name)
 
-    model = read_flat_file(file_bytes)
     lower(model, choose)
     compact(model)
     separate_signatures(model)

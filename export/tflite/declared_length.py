@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..device.device_checks import ANY
 from ..device.device_file import SIGNATURES
-from .flat_file import pack_flat_file, read_flat_file
 
 
-def declare_length(file_bytes: bytes, source: int, attended: int) -> bytes:
+def declare_length(model: Any, source: int, attended: int) -> None:
     """Declare a length for the inputs and outputs of the signatures for one source.
 
     Most runtimes can resize an input. They run these signatures with sources of any length,
@@ -17,15 +18,12 @@ def declare_length(file_bytes: bytes, source: int, attended: int) -> bytes:
     without a fixed shape. There, callers pad each source to the declared length.
 
     Args:
-        file_bytes: the flat buffer of signatures with a `source` of any length.
+        model: the result of `read_flat_file`, which is changed in place. The `source` of its
+            signatures has any length.
         source: the length of `source`.
         attended: the length of all other tensors whose length depends on that of `source`, which
             is less by the number of source features.
-
-    Returns:
-        The changed flat buffer.
     """
-    model = read_flat_file(file_bytes)
     for signature in model.signatureDefs:
         if signature.signatureKey.decode() not in SIGNATURES:
             continue
@@ -36,4 +34,3 @@ def declare_length(file_bytes: bytes, source: int, attended: int) -> bytes:
                 length = source if named.name == b"source" else attended
                 declared = np.where(tensor.shapeSignature == ANY, length, tensor.shape)
                 tensor.shape, tensor.shapeSignature = declared.astype("int32"), None
-    return pack_flat_file(model)

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.samplers import BEAM_WIDTH
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.translation.outputs.output_rule import automaton_of
@@ -19,7 +20,7 @@ from ..graphs.named_memory import Named
 from ..graphs.searches import search_all, search_best
 
 
-def beam_width_of(settings: SearchSettings) -> int:
+def beam_width_of(settings: SearchSettings | SearchOptions) -> int:
     """Return the number of hypotheses of the signature `beam`, which is fixed in a file."""
     return settings.beam_width if settings.beam_width > 1 else BEAM_WIDTH
 

@@ -16,9 +16,6 @@ def separate_signatures(model: Any) -> None:
     to the last source. If you then call another signature with a source of another length, it may
     fail, because the runtime resizes a subgraph only when the signature's own inputs change. The
     copies use the same weights.
-
-    Args:
-        model: the flat buffer as objects, which this function changes.
     """
     taken: set[int] = set()
     for signature in model.signatureDefs:

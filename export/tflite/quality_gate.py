@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import mean, median
 
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.atomic_writes import write_file
 from keras_attention.text.text_limit import TextLimit, default_limit
 from keras_attention.translation.result import Translation
 from keras_attention.translation.translator import Translator
@@ -134,8 +134,7 @@ class Gate:
     def save(self, path: Path, default: str) -> None:
         """Write the measurements as JSON, with the precision that was made the default."""
         values = {**asdict(self), "most_lost": MOST_LOST, "default": default}
-        with write_atomically(path) as temporary_path:
-            temporary_path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        write_file(path, (json.dumps(values, indent=1) + "\n").encode())
 
 
 def measure_variants(

@@ -93,21 +93,12 @@ def fetch_runtime() -> Iterator[Path]:
 
 
 def loaded_bytes(runtime: Path) -> int:
-    """Return the size of the files that most browsers load, in bytes.
-
-    Args:
-        runtime: the result of `find_runtime`.
-    """
+    """Return the size of the files in `find_runtime(...)` that most browsers load, in bytes."""
     return sum((runtime / name).stat().st_size for name in FILES if _COMPATIBLE not in name)
 
 
 def copy_runtime(runtime: Path, folder: Path) -> None:
-    """Copy the files that a page loads.
-
-    Args:
-        runtime: the result of `find_runtime`.
-        folder: the folder to create.
-    """
+    """Copy the files in `find_runtime(...)` that a page loads to a new folder."""
     for name in FILES:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(runtime / name, folder / name)

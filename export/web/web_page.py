@@ -12,8 +12,8 @@ from string import Template
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
+from keras_attention.files.atomic_writes import write_atomically
 from keras_attention.files.schema import JsonFile, list_of, text
-from keras_attention.files.text_files import write_atomically
 from keras_attention.translation.codec import SIDES, TextCodec
 from keras_attention.visualization.html_page import digest_of, page_style
 

@@ -12,7 +12,11 @@ from typing import NamedTuple
 
 from keras_attention.errors import InputError
 from keras_attention.files.patterns import matching_files
-from keras_attention.files.text_files import decode_lines_or_errors, read_lines_or_errors
+from keras_attention.files.text_files import (
+    count_lines,
+    decode_lines_or_errors,
+    read_lines_or_errors,
+)
 
 Line = str | InputError
 """A line, or the error that explains why it cannot be used."""
@@ -95,7 +99,7 @@ class InputLines:
 
     def count(self) -> int:
         """Return the number of lines in the files, which must be regular."""
-        return sum(1 for path in self.files for _ in _read_file(path))
+        return sum(map(count_lines, self.files))
 
     def place(self, number: int) -> str:
         """Return the file of a line that was read before, and the line's number in this file."""

@@ -12,7 +12,7 @@ from keras_attention.cli.stopping import report_stop, set_exit_code, stop_on_sig
 from keras_attention.cli.threads import limit_threads
 from keras_attention.distribution import describe_conflict
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import reason_not_written
+from keras_attention.files.path_errors import reason_not_written
 from keras_attention.lean_imports import import_lean
 
 _INTERRUPTED = 130

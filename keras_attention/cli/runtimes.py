@@ -1,6 +1,5 @@
-"""Opens models and exports, and reads the pairs on which a model is evaluated."""
+"""Opens models and exports for translation."""
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -11,20 +10,13 @@ from keras_attention.cli.output_limit import named_lines
 from keras_attention.cli.search_options import RANKING, option_of
 from keras_attention.decoding.options import ServedOptions
 from keras_attention.errors import InputError, OptionError, TextError
-from keras_attention.translation.folders.model_paths import check_model_path
-from keras_attention.translation.folders.model_paths import is_export as is_export
-from keras_attention.translation.result import Translation
+from keras_attention.translation.folders.model_paths import check_model_path, is_export
+from keras_attention.translation.result import Translate, Translation
 
 if TYPE_CHECKING:
     from keras_attention.export.device.device_file import DeviceFile
     from keras_attention.files.file_states import FileState
     from keras_attention.translation.translator import Translator
-
-_READING = ("delimiter", "header", "source_column", "target_column")
-"""Settings of the section `data` that define how a file of pairs is read."""
-
-Translate = Callable[[Iterable[str]], Iterable[Translation]]
-"""A function that yields the translation of each text in order, or raises a `TextError`."""
 
 NumberedTranslate = Callable[[int], Translate]
 """A function that returns the `Translate` function of the texts from a given number on.
@@ -74,60 +66,73 @@ def open_numbered(
     """
     for each in (path, *others):
         check_model_path(each)
-    exports = [each for each in (path, *others) if is_export(each)]
-    if exports and others:
-        raise InputError(
-            f"{exports[0]}: an export cannot be part of an ensemble; --with requires folders of "
-            f"models. Received: --with {others[0]}."
-        )
-    if exports and replace_unknown:
-        raise InputError(
-            f"{path}: --replace-unknown requires the model's folder; an export replaces `<unk>` "
-            "only if its model was trained with decoding.replace_unknown=true."
-        )
-    if exports and path.suffix != ".tflite" and max_tokens is not None:
-        raise InputError(
-            f"{path}: --max-tokens requires the model's folder or a TFLite file; the limit of a "
-            f"SavedModel is fixed when it is written. Received: --max-tokens {max_tokens}."
-        )
-    if exports and whole_vocabulary:
-        raise InputError(
-            f"{path}: --whole-vocabulary requires the model's folder; an export always considers "
-            "all target tokens. Received: --whole-vocabulary."
-        )
-    if exports:
+    if exports := [each for each in (path, *others) if is_export(each)]:
+        if others:
+            raise InputError(
+                f"{exports[0]}: an export cannot be part of an ensemble; --with requires folders "
+                f"of models. Received: --with {others[0]}."
+            )
+        _check_for_export(path, max_tokens, replace_unknown, whole_vocabulary)
         export = _open_export(path, search, nbest, features, max_tokens)
         return lambda first: export  # an export does not sample
+    if any_length:
+        from keras_attention.text.text_limit import UNLIMITED
+
+        max_tokens = UNLIMITED
     search = {**search, "features": features}
     translator = load_local(
         [path, *others], search, whole_vocabulary=whole_vocabulary, max_tokens=max_tokens
     )
-    if any_length:
-        from keras_attention.text.text_limit import UNLIMITED
-
-        translator.max_tokens = UNLIMITED
     width = search.get("beam_width", translator.codec.settings.beam_width)
     _check_nbest(nbest, width)
     _check_ranked(search, width)
     replaces = replace_unknown and not translator.codec.settings.replace_unknown
+    return partial(_translate_from, translator, batch_size, search, replaces)
 
-    def translate_from(first: int) -> Translate:
-        done = first
 
-        def translate(texts: Iterable[str]) -> Iterator[Translation]:
-            nonlocal done
-            found = translator.stream(list(texts), batch_size=batch_size, first=done, **search)
-            try:
-                for each in found:
-                    done += 1
-                    yield translator.codec.replace_unknown(each) if replaces else each
-            except TextError:
+def _check_for_export(
+    path: Path, max_tokens: int | None, replace_unknown: bool, whole_vocabulary: bool
+) -> None:
+    """Check that no option is given that an export does not support."""
+    if replace_unknown:
+        raise InputError(
+            f"{path}: --replace-unknown requires the model's folder; an export replaces `<unk>` "
+            "only if its model was trained with decoding.replace_unknown=true."
+        )
+    if path.suffix != ".tflite" and max_tokens is not None:
+        raise InputError(
+            f"{path}: --max-tokens requires the model's folder or a TFLite file; the limit of a "
+            f"SavedModel is fixed when it is written. Received: --max-tokens {max_tokens}."
+        )
+    if whole_vocabulary:
+        raise InputError(
+            f"{path}: --whole-vocabulary requires the model's folder; an export always considers "
+            "all target tokens. Received: --whole-vocabulary."
+        )
+
+
+def _translate_from(
+    translator: "Translator",
+    batch_size: int,
+    search: Mapping[str, Any],
+    replaces: bool,
+    first: int,
+) -> Translate:
+    """Return a function that counts the texts of all its calls, `first` being the first number."""
+    done = first
+
+    def translate(texts: Iterable[str]) -> Iterator[Translation]:
+        nonlocal done
+        found = translator.stream(list(texts), batch_size=batch_size, first=done, **search)
+        try:
+            for each in found:
                 done += 1
-                raise
+                yield translator.codec.replace_unknown(each) if replaces else each
+        except TextError:
+            done += 1
+            raise
 
-        return translate
-
-    return translate_from
+    return translate
 
 
 def load_local(
@@ -194,7 +199,7 @@ def _open_export(
         )
     if path.suffix == ".tflite":
         return _open_tflite(path, search, nbest, features, max_tokens)
-    from keras_attention.export.saved_model.saved_model import SavedModelTranslator
+    from keras_attention.export.saved_model.saved_model_translator import SavedModelTranslator
 
     saved = SavedModelTranslator.load(path)
     search = {**search, "features": features}
@@ -249,95 +254,3 @@ def _check_ranked(search: Mapping[str, Any], width: int) -> None:
         if width == 1 and search.get(name):
             rule = "has no effect without beam search, which requires a {beam_width} of at least 2"
             raise OptionError(name, rule, **{name: search[name], "beam_width": width})
-
-
-def evaluation_pairs(
-    model: Path,
-    data: Path | None = None,
-    data_format: str = "tsv",
-    target: Path | None = None,
-    settings: Sequence[str] = (),
-    features: Mapping[str, str] = MappingProxyType({}),
-) -> tuple[list[tuple[str, str]], set[str]]:
-    """Return the pairs of a file, or the held-out pairs of the model's recipe.
-
-    Print a note on standard error if the data has changed since training.
-
-    Args:
-        model: a model's folder, or a checkpoint in it.
-        data: the file of pairs. Default: the held-out pairs.
-        data_format: one of `FILE_FORMATS`.
-        target: the file of the targets, for the format "parallel".
-        settings: settings of `data` for reading the file, each as "key=value".
-        features: values of source features by name, for sources of the file that do not carry them.
-
-    Returns:
-        The pairs, and the set of their sources that the training pairs contain too (empty for a
-        file).
-    """
-    from keras_attention.text.source_features import add_features
-    from keras_attention.training.data.data_paths import literal
-    from keras_attention.training.data.pairs import read_pairs
-    from keras_attention.training.recipe.sections import FILE_FORMATS, DataConfig
-    from keras_attention.training.run.held_out import read_held_out
-
-    if data_format not in FILE_FORMATS:
-        raise InputError(
-            f"--format must be one of {', '.join(FILE_FORMATS)}. Received: --format {data_format}."
-        )
-    if (data_format == "parallel") != (target is not None):
-        raise InputError(
-            "--format parallel and --target FILE require each other. "
-            f"Received: --format {data_format}" + (f" --target {target}." if target else " alone.")
-        )
-    if data is not None:
-        paths = {"path": literal(str(data)), "target_path": literal(str(target or ""))}
-        options = dict(map(_reading_setting, settings))
-        pairs = read_pairs(DataConfig(format=data_format, **options, **paths))
-        sources = add_features([source for source, _ in pairs], features)
-        return [(source, target) for source, (_, target) in zip(sources, pairs, strict=True)], set()
-    options = {"--set": [*settings], "--format": [data_format][data_format == "tsv" :]}
-    for option, values in options.items():
-        if values:
-            raise InputError(
-                f"{option} requires a file of pairs. Received: {option} {values[0]} alone."
-            )
-    if features:
-        name, value = next(iter(features.items()))
-        raise InputError(
-            "--feature requires a file of pairs; the held-out pairs carry their features. "
-            f"Received: --feature {name}={value} alone."
-        )
-    check_model_path(model)
-    folder = find_run(model)
-    if folder is None:
-        raise InputError(
-            f"{model}: has no recipe.toml, so its held-out pairs are not known; give a file of "
-            "pairs."
-        )
-    held_out = read_held_out(folder)
-    if not held_out.pairs:
-        raise InputError(f"{folder}: its recipe holds out no pairs; give a file of pairs.")
-    if held_out.note:
-        print(f"note: {held_out.note}", file=sys.stderr)
-    return held_out.pairs, held_out.seen
-
-
-def find_run(model: Path) -> Path | None:
-    """Return the run folder of a model, a checkpoint or an export; None if there is none."""
-    folder = model if model.is_dir() else model.parent
-    found = (each for each in (folder, folder.parent) if (each / "recipe.toml").is_file())
-    return next(found, None)
-
-
-def _reading_setting(text: str) -> tuple[str, Any]:
-    """Return the key, without its section, and the value of a setting in `_READING`."""
-    from keras_attention.training.recipe.recipe import parse_override
-
-    key, value = parse_override(text)
-    section, _, name = key.partition(".")
-    if section != "data" or name not in _READING:
-        raise InputError(
-            f"--set must set one of {', '.join(_READING)} here. Received: --set {text}."
-        )
-    return name, value

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import not_readable
+from keras_attention.files.path_errors import not_readable
 
 Read = TypeVar("Read")
 

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import MEBIBYTE, open_artefact, read_artefact, read_unchanged
+from keras_attention.files.atomic_writes import write_atomically, write_file
 from keras_attention.files.file_states import STATE, FileState, settle
 from keras_attention.files.schema import (
     JsonFile,
@@ -22,7 +23,6 @@ from keras_attention.files.schema import (
     optional,
     text,
 )
-from keras_attention.files.text_files import write_atomically, write_file
 
 RECORD_FILE = "record.json"
 

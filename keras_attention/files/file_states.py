@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import checksum_of, read_artefact
+from keras_attention.files.atomic_writes import write_file
+from keras_attention.files.path_errors import not_readable
 from keras_attention.files.schema import JsonFile, Kind, dictionary_of, format_json
-from keras_attention.files.text_files import not_readable, write_file
 
 _SETTLED = 2 * 10**9
 """Nanoseconds after which a second change of a file gets another time than the first one.

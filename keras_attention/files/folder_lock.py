@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
-from keras_attention.files.text_files import not_writable
+from keras_attention.files.path_errors import not_writable
 
 LOCK_FILE = "compare.lock"
 

@@ -12,15 +12,14 @@ from typing import Any, BinaryIO
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
-from keras_attention.files.schema import JsonFile, Kind, integer
-from keras_attention.files.text_files import (
+from keras_attention.files.atomic_writes import (
     check_kind,
-    errors_of_writing,
     flush_to_disk,
-    not_writable,
     remove_parents,
-    write_atomically,
+    write_file,
 )
+from keras_attention.files.path_errors import errors_of_writing, not_writable
+from keras_attention.files.schema import JsonFile, Kind, integer
 
 try:
     import fcntl
@@ -70,8 +69,7 @@ class PartialFile:
         self._file.flush()
         os.fsync(self._file.fileno())
         values = {"format": _FORMAT, "bytes": self._size, "state": self.state}
-        with write_atomically(self.record) as temporary_path:
-            temporary_path.write_text(json.dumps(values, ensure_ascii=False), encoding="utf-8")
+        write_file(self.record, json.dumps(values, ensure_ascii=False).encode())
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from keras_attention.files.artefacts import identity_of
-from keras_attention.files.text_files import not_writable
+from keras_attention.files.path_errors import not_writable
 from keras_attention.progress import DELAY
 
 _logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any, NoReturn, TypeAlias, TypeVar, overload
 
@@ -23,12 +23,14 @@ from keras_attention.translation.signature_answers import (
     STREAM,
     STREAM_OUTPUTS,
     beam_inputs,
-    check_answered,
     check_search,
     count_characters,
     encode_texts,
+    in_order,
     read_answer,
     read_part,
+    read_scores,
+    stream_parts,
     until_refused,
 )
 from keras_attention.translation.streaming import check_streamed
@@ -173,7 +175,7 @@ class ServingClient:
         search = check_search(nbest, **search)
         inputs = beam_inputs(nbest, search) if search or nbest != 1 else {}
         batches = self._batches(texts, count_characters)
-        return self._in_order(batches, self._translate, inputs)
+        return in_order(self._answers(batches, self._translate, inputs))
 
     def score(self, sources: Iterable[str], targets: Iterable[str]) -> list[PairScore]:
         """Score given targets by their log-probabilities, as `Translator.score` does.
@@ -188,7 +190,7 @@ class ServingClient:
         check_texts(targets, "targets")
         pairs = zip(sources, targets, strict=True)
         batches = self._batches(pairs, lambda pair: max(map(count_characters, pair)))
-        return list(self._in_order(batches, self._score))
+        return list(in_order(self._answers(batches, self._score)))
 
     def versions(self) -> dict[int, str]:
         """Return the state, such as "AVAILABLE", of each version of the model on the server.
@@ -216,17 +218,6 @@ class ServingClient:
         self, items: Iterable[Item], length: Callable[[Item], int]
     ) -> Iterator[list[Item]]:
         return batch_by_tokens(items, length, rows=self.batch_size, tokens=CHARACTERS)
-
-    def _in_order(
-        self, batches: Iterator[list[Item]], run: _Run[Answer], *arguments: Any
-    ) -> Iterator[Answer]:
-        """Yield the answers in order; raise an error only after all answers before it."""
-        position = 0
-        for answer in self._answers(batches, run, *arguments):
-            if isinstance(answer, TextError):
-                raise answer.at(position)
-            yield answer
-            position += 1
 
     def _answers(
         self, batches: Iterator[list[Item]], run: _Run[Answer], *arguments: Any
@@ -263,24 +254,32 @@ class ServingClient:
         return found
 
     def _stream_tokens(self, text: Any) -> Iterator[StreamedToken]:
-        state = b""
-        while True:
-            call = Call(STREAM, {"text": text, "state": np.array([state], object)}, STREAM_OUTPUTS)
-            tokens, state = self._read(call, _tokens_and_state)
-            yield from tokens
-            if not state:
-                return
-            if not tokens:  # all later answers would be the same
+        def ask(state: bytes) -> tuple[list[StreamedToken], bytes]:
+            inputs = {"text": text, "state": np.array([state], object)}
+            try:
+                tokens, state = self._read(Call(STREAM, inputs, STREAM_OUTPUTS), read_part)
+            except ServingError as error:
+                if f'signature key "{STREAM}" not found' not in str(error):
+                    raise
+                raise ServingError(
+                    f"{self._address}: {self._model}: to stream the tokens of a text, export the "
+                    f"model again. Received: an export of an older version, without the signature "
+                    f"`{STREAM}`."
+                ) from error
+            if state and not tokens:  # all later answers would be the same
                 raise ServingError(
                     f"{self._address}: {self._model}, signature {STREAM}: expected new tokens or "
                     "an empty `state`. Received: a `state` without tokens."
                 )
+            return tokens, state
+
+        yield from stream_parts(ask)  # sends the first request when the first token is read
 
     def _score(self, pairs: list[tuple[str, str]]) -> list[PairScore | TextError]:
         sources, targets = zip(*pairs, strict=True)
         inputs = {"source": encode_texts(sources), "target": encode_texts(targets)}
         call = Call("score", inputs, ("score", "tokens", "log_probabilities", "error"))
-        return self._read(call, lambda outputs: until_refused(_pair_scores, pairs, outputs))
+        return self._read(call, lambda outputs: until_refused(read_scores, pairs, outputs))
 
     def _read(self, call: Call, read: Callable[[Arrays], Answer]) -> Answer:
         def ask(seconds: float) -> Answer:
@@ -300,14 +299,6 @@ class ServingClient:
     def _ask(self, attempt: Callable[[float], Answer], what: str) -> Answer:
         try:
             return self.retries.run(attempt, self.deadline, self._closing.wait)
-        except ServingError as error:
-            if f'signature key "{STREAM}" not found' in str(error):
-                raise ServingError(
-                    f"{self._address}: {self._model}: to stream the tokens of a text, export the "
-                    f"model again. Received: a model without the signature `{STREAM}`, which an "
-                    "older version exported."
-                ) from error
-            raise
         except InputError:
             raise
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
@@ -333,23 +324,6 @@ def _open(address: Address, model: ServedModel, credentials: Any) -> Transport:
             f"http://{address.host}:8501, which requires none."
         ) from None
     return GrpcTransport(address, model, credentials)
-
-
-def _tokens_and_state(outputs: Arrays) -> tuple[list[StreamedToken], bytes]:
-    (state,) = outputs["state"]
-    if not isinstance(state, bytes):
-        raise TypeError("`state` must be a string")
-    return list(read_part(outputs)), state
-
-
-def _pair_scores(pairs: Sequence[tuple[str, str]], outputs: Arrays) -> Iterator[PairScore]:
-    names = "error", "tokens", "log_probabilities"
-    rows = zip(pairs, *(outputs[name] for name in names), strict=True)
-    for position, ((source, target), error, row, values) in enumerate(rows):
-        check_answered(error, position, "pair")
-        tokens = tuple(token.decode() for token in row if token)
-        log_probabilities = tuple(values[: len(tokens)].astype(float).tolist())
-        yield PairScore(source, target, tokens, log_probabilities)
 
 
 def _check_arguments(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 from keras_attention.distribution import install_command
@@ -10,6 +11,7 @@ from keras_attention.errors import InputError
 from keras_attention.serving.failures import ServingError
 from keras_attention.serving.transport import Arrays, Call, ServedModel, Transport
 
+_NAME = "keras_attention"
 _LABELS = ("model", "signature")
 _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 _TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -81,33 +83,15 @@ def _metrics_of(registry: Any) -> tuple[Any, Any, Any, Any]:
         ) from None
     known = getattr(registry, "_keras_attention", None)
     if known is None:
+        counter = partial(Counter, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        by_outcome = (*_LABELS, "outcome")
+        seconds, texts = "Time of a request in seconds", "Texts in a request"
         known = (
-            Counter(
-                "keras_attention_requests",
-                "Requests by outcome, each retry included",
-                (*_LABELS, "outcome"),
-                registry=registry,
-            ),
-            Histogram(
-                "keras_attention_request_seconds",
-                "Time of a request in seconds",
-                _LABELS,
-                buckets=_SECONDS,
-                registry=registry,
-            ),
-            Histogram(
-                "keras_attention_request_texts",
-                "Texts in a request",
-                _LABELS,
-                buckets=_TEXTS,
-                registry=registry,
-            ),
-            Counter(
-                "keras_attention_refused_texts",
-                "Texts that the model refused",
-                _LABELS,
-                registry=registry,
-            ),
+            counter(f"{_NAME}_requests", "Requests by outcome, each retry included", by_outcome),
+            histogram(f"{_NAME}_request_seconds", seconds, _LABELS, buckets=_SECONDS),
+            histogram(f"{_NAME}_request_texts", texts, _LABELS, buckets=_TEXTS),
+            counter(f"{_NAME}_refused_texts", "Texts that the model refused", _LABELS),
         )
         registry._keras_attention = known
     return known

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import takewhile
-from typing import TypeVar
+from itertools import groupby
+from typing import TypeVar, cast
 
 from keras_attention.errors import InputError, TextError
 
@@ -30,22 +30,18 @@ def answer_each(
         >>> list(answer_each(lengths, ["ab", "", "abc"]))
         [2, TextError('expected a text. Received: none.', 1, 'text'), 3]
     """
-    first = 0
-    while first < len(lines):
-        line = lines[first]
-        if isinstance(line, InputError):
-            yield line
-            first += 1
+    for unusable, run in groupby(lines, lambda line: isinstance(line, InputError)):
+        if unusable:
+            yield from cast(Iterator[InputError], run)
             continue
-        texts = [str(each) for each in takewhile(_is_text, lines[first:])]
-        try:
-            for _, result in zip(texts, translate(texts), strict=True):
-                yield result
-                first += 1
-        except TextError as error:
-            yield error
-            first += 1
-
-
-def _is_text(line: str | InputError) -> bool:
-    return isinstance(line, str)
+        texts = [str(line) for line in run]
+        while texts:
+            done = 0
+            try:
+                for _, result in zip(texts, translate(texts), strict=True):
+                    yield result
+                    done += 1
+            except TextError as error:
+                yield error
+                done += 1
+            texts = texts[done:]

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import read_text, write_file
+from keras_attention.files.atomic_writes import write_file
+from keras_attention.files.text_files import read_text
 from keras_attention.special_tokens import (
     SPECIAL_TOKENS,
     UNKNOWN_ID,

@@ -20,8 +20,8 @@ from keras_attention.files.artefacts import (
     open_artefact,
     read_artefact,
 )
+from keras_attention.files.atomic_writes import write_atomically, write_file
 from keras_attention.files.schema import parse_json
-from keras_attention.files.text_files import write_atomically, write_file
 from keras_attention.kinds import describe_other
 from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.seq2seq import Seq2Seq

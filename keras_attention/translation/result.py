@@ -1,7 +1,7 @@
 """The results of a translator: text, score, tokens and alignment."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,6 +125,10 @@ class Translation:
             "source_tokens": list(self.source_tokens),
             "hypotheses": [_plain(hypothesis) for hypothesis in self.hypotheses[:nbest]],
         }
+
+
+Translate = Callable[[Iterable[str]], Iterable[Translation]]
+"""A function that yields the translation of each text in order, or raises a `TextError`."""
 
 
 @dataclass(frozen=True, eq=False)

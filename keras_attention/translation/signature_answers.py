@@ -11,6 +11,7 @@ from keras_attention.errors import TextError, check_names, encode_text
 from keras_attention.settings.setting import Setting
 from keras_attention.translation.result import (
     Hypothesis,
+    PairScore,
     StreamedToken,
     Translation,
     is_hypothesis,
@@ -104,40 +105,77 @@ def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> Iterator[Tr
     arrays.append(outputs.get("alignment", np.zeros((*np.shape(arrays[-1]), 0), "float32")))
     rows = zip(texts, outputs["error"], outputs["source_tokens"], *arrays, strict=True)
     for position, (text, error, source_tokens, *row) in enumerate(rows):
-        check_answered(error, position)
+        _check_answered(error, position)
         words = _words(source_tokens)
         found = zip(*(row if several else [[array] for array in row]), strict=True)
         hypotheses = tuple(_hypothesis(words, *each) for each in found if is_hypothesis(each[1]))
         yield Translation(text, words, hypotheses)
 
 
-def read_part(outputs: Mapping[str, Any]) -> Iterator[StreamedToken]:
-    """Yield the new tokens in an answer of the signature `stream` about one text.
+def read_scores(
+    pairs: Sequence[tuple[str, str]], outputs: Mapping[str, Any]
+) -> Iterator[PairScore]:
+    """Yield the scores of `pairs`, in order, from the outputs of the signature `score`.
+
+    Raises:
+        TextError: if the model rejected a pair; raised after the scores of the pairs before it.
+    """
+    names = "error", "tokens", "log_probabilities"
+    rows = zip(pairs, *(outputs[name] for name in names), strict=True)
+    for position, ((source, target), error, row, values) in enumerate(rows):
+        _check_answered(error, position, "pair")
+        tokens = _words(row)
+        log_probabilities = tuple(values[: len(tokens)].astype(float).tolist())
+        yield PairScore(source, target, tokens, log_probabilities)
+
+
+def stream_parts(
+    ask: Callable[[bytes], tuple[list[StreamedToken], bytes]],
+) -> Iterator[StreamedToken]:
+    """Return the tokens of an output that the signature `stream` returns in parts.
+
+    Args:
+        ask: runs the signature with a state, and returns the result of `read_part`. It is called at
+            once with an empty state, and later when no token is left.
+    """
+
+    def stream(tokens: list[StreamedToken], state: bytes) -> Iterator[StreamedToken]:
+        yield from tokens
+        while state:
+            tokens, state = ask(state)
+            yield from tokens
+
+    return stream(*ask(b""))
+
+
+def read_part(outputs: Mapping[str, Any]) -> tuple[list[StreamedToken], bytes]:
+    """Return the new tokens in an answer of the signature `stream` about one text, and the state.
 
     Args:
         outputs: arrays by name, with strings as UTF-8 bytes: `tokens` `[1, k]`, padded with empty
-            strings; `text` and `score` `[1, k]`, `alignment` `[1, k, S]`, `source_tokens` `[1, S]`
-            and `error` `[1]`.
+            strings; `text` and `score` `[1, k]`, `alignment` `[1, k, S]`, `source_tokens` `[1, S]`,
+            `error` `[1]` and `state` `[1]`, which is empty after the end.
 
     Raises:
         TextError: if the model rejected the text.
+        TypeError: if the state is not a string.
     """
-    check_answered(outputs["error"][0], 0)
+    _check_answered(outputs["error"][0], 0)
+    (state,) = outputs["state"]
+    if not isinstance(state, bytes):
+        raise TypeError("`state` must be a string")
     steps = len(_words(outputs["source_tokens"][0]))
     arrays = (outputs[name][0] for name in ("tokens", "text", "score", "alignment"))
-    for token, text, score, weights in zip(*arrays, strict=True):
-        if token:
-            yield StreamedToken(token.decode(), text.decode(), float(score), weights[:steps])
+    tokens = [
+        StreamedToken(token.decode(), text.decode(), float(score), weights[:steps])
+        for token, text, score, weights in zip(*arrays, strict=True)
+        if token
+    ]
+    return tokens, state
 
 
-def check_answered(error: bytes, position: int, noun: str = "text") -> None:
-    """Raise an error if the model rejected a text.
-
-    Args:
-        error: the model's output `error` for the text; empty if it was accepted.
-        position: index of the text.
-        noun: what the message calls the item, such as "text" or "pair".
-    """
+def _check_answered(error: bytes, position: int, noun: str = "text") -> None:
+    """Raise the error with which the model rejected a text or a pair, if it is not empty."""
     if error:
         raise TextError(error.decode(), position, noun)
 
@@ -162,6 +200,14 @@ def until_refused(
             found = [*answer(batch[: error.position], *arguments)]
         found.append(error)
     return found
+
+
+def in_order(answers: Iterable[Answer | TextError]) -> Iterator[Answer]:
+    """Yield answers up to the first error, and raise it with its position among all answers."""
+    for position, answer in enumerate(answers):
+        if isinstance(answer, TextError):
+            raise answer.at(position)
+        yield answer
 
 
 def _hypothesis(

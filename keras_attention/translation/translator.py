@@ -26,7 +26,7 @@ from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.search import check_room
 from keras_attention.decoding.short_list import Ids, ShortList
 from keras_attention.errors import InputError, OptionError, check_positive, check_texts
-from keras_attention.files.text_files import write_file
+from keras_attention.files.atomic_writes import write_file
 from keras_attention.kinds import check_kind
 from keras_attention.models.ensemble import Ensemble, members_of
 from keras_attention.models.seq2seq import Seq2Seq

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from keras_attention.errors import check_positive
-from keras_attention.files.text_files import write_file
+from keras_attention.files.atomic_writes import write_file
 from keras_attention.translation.result import Hypothesis, Translation
 from keras_attention.visualization.html_page import check_page, digest_of, page_part, page_style
 from keras_attention.visualization.notebook.visible_text import visible

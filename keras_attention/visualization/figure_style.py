@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.atomic_writes import write_atomically
 from keras_attention.visualization.fonts import Lettering
 from keras_attention.visualization.notebook.visible_text import (
     columns_of,

@@ -81,7 +81,7 @@ def saved_model(variant, variant_name, build):
 @pytest.fixture(scope="session")
 def served(saved_model):
     """Load the variant's SavedModel."""
-    from keras_attention.export.saved_model.saved_model import SavedModelTranslator
+    from keras_attention.export.saved_model.saved_model_translator import SavedModelTranslator
 
     return SavedModelTranslator.load(saved_model)
 

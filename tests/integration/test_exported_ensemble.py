@@ -15,10 +15,8 @@ from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.export.device.device_translator import DeviceTranslator
 from keras_attention.export.graphs import model_functions
 from keras_attention.export.onnx import ENCODE_FILE, STEP_FILE, export_onnx
-from keras_attention.export.saved_model.saved_model import (
-    SavedModelTranslator,
-    export_saved_model,
-)
+from keras_attention.export.saved_model.saved_model import export_saved_model
+from keras_attention.export.saved_model.saved_model_translator import SavedModelTranslator
 from keras_attention.export.tflite.conversion import Converted
 from keras_attention.export.verify import verify
 from keras_attention.special_tokens import END, SPECIAL_TOKENS

@@ -13,7 +13,8 @@ from variants import LONG, TEXTS, VARIANTS, assert_same, few_variants
 from keras_attention import InputError, Translator
 from keras_attention.errors import OptionError, TextError
 from keras_attention.export.saved_model.manifest import check_manifest
-from keras_attention.export.saved_model.saved_model import SavedModelTranslator, export_saved_model
+from keras_attention.export.saved_model.saved_model import export_saved_model
+from keras_attention.export.saved_model.saved_model_translator import SavedModelTranslator
 from keras_attention.export.saved_model.serving_module import SIGNATURES
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.signature_answers import STREAM, read_answer

@@ -8,7 +8,7 @@ from variants import LONG, TEXTS, assert_same
 
 from keras_attention.errors import InputError, OptionError, TextError
 from keras_attention.export.device.device_translator import DeviceTranslator
-from keras_attention.export.saved_model.saved_model import SavedModelTranslator
+from keras_attention.export.saved_model.saved_model_translator import SavedModelTranslator
 from keras_attention.export.tflite.device_terms import translate_with_terms
 
 pytestmark = pytest.mark.parametrize(

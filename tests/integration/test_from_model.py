@@ -27,7 +27,7 @@ from keras_attention import (
 from keras_attention.attention.registry import MECHANISMS, SCORES
 from keras_attention.export.device.device_translator import DeviceTranslator
 from keras_attention.export.graphs.portable import portable_copy
-from keras_attention.export.saved_model.saved_model import SavedModelTranslator
+from keras_attention.export.saved_model.saved_model_translator import SavedModelTranslator
 from keras_attention.export.tflite.conversion import export_tflite
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"

@@ -9,7 +9,8 @@ import pytest
 from runs import contents
 
 from keras_attention.export.saved_model.manifest import check_manifest
-from keras_attention.export.saved_model.saved_model import SavedModelTranslator, export_saved_model
+from keras_attention.export.saved_model.saved_model import export_saved_model
+from keras_attention.export.saved_model.saved_model_translator import SavedModelTranslator
 
 EXPORT = '''
 import os, signal, sys

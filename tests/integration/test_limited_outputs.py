@@ -14,7 +14,7 @@ from keras_attention.decoding.automata.automaton import OUTPUTS_FILE
 from keras_attention.export.device.device_translator import DeviceTranslator
 from keras_attention.export.onnx import SEARCH_FILE, export_onnx
 from keras_attention.export.saved_model.manifest import AUTOMATON_FILE
-from keras_attention.export.saved_model.saved_model import SavedModelTranslator
+from keras_attention.export.saved_model.saved_model_translator import SavedModelTranslator
 from keras_attention.export.verify import verify
 from keras_attention.translation.file_names import LIMIT_FILE
 

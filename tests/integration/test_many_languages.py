@@ -13,7 +13,8 @@ from keras_attention import InputError, LuongAttention, SourceFeatures, Translat
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import TextError
 from keras_attention.export.device.device_translator import DeviceTranslator
-from keras_attention.export.saved_model.saved_model import SavedModelTranslator, export_saved_model
+from keras_attention.export.saved_model.saved_model import export_saved_model
+from keras_attention.export.saved_model.saved_model_translator import SavedModelTranslator
 from keras_attention.export.tflite.conversion import export_tflite
 
 FEATURES = SourceFeatures({"language": ["fre", "kor"], "domain": ["news", "talk"]})

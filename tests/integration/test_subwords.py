@@ -16,7 +16,8 @@ from variants import TEXTS, assert_same
 from keras_attention import InputError, LuongAttention, Seq2Seq, Translator
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.export.device.device_translator import DeviceTranslator
-from keras_attention.export.saved_model.saved_model import SavedModelTranslator, export_saved_model
+from keras_attention.export.saved_model.saved_model import export_saved_model
+from keras_attention.export.saved_model.saved_model_translator import SavedModelTranslator
 from keras_attention.export.tflite.conversion import export_tflite
 from keras_attention.export.verify import verify
 from keras_attention.training.assembly.tokenizers import learn_tokenizers
@@ -164,7 +165,7 @@ def test_each_side_and_each_model_keeps_its_own_subwords(load):
 
 SAVED_MODEL = """
 import json, sys
-from keras_attention.export.saved_model.saved_model import SavedModelTranslator
+from keras_attention.export.saved_model.saved_model_translator import SavedModelTranslator
 translations = SavedModelTranslator.load(sys.argv[1] + "/1")(json.loads(sys.argv[2]))
 """
 DEVICE = """

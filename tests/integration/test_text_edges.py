@@ -10,7 +10,7 @@ from variants import assert_same
 
 from keras_attention.errors import InputError
 from keras_attention.export.device.device_translator import DeviceTranslator
-from keras_attention.export.saved_model.saved_model import SavedModelTranslator
+from keras_attention.export.saved_model.saved_model_translator import SavedModelTranslator
 from keras_attention.text.normalization import EDGES
 from keras_attention.training.recipe.recipe import load_recipe
 from keras_attention.training.train import train

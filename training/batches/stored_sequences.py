@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_attention.files.text_files import errors_of_writing
+from keras_attention.files.path_errors import errors_of_writing
 from keras_attention.special_tokens import PAD_ID
 
 from ..data.stored_pairs import StoredPairs

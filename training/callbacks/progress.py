@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from keras_attention.files.text_files import errors_of_writing
+from keras_attention.files.path_errors import errors_of_writing
 
 from ..metrics.metric_kinds import format_value
 from ..metrics.text_metrics import higher_is_better

@@ -11,7 +11,9 @@ from typing import Any
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
+from keras_attention.files.atomic_writes import write_file
 from keras_attention.files.folder_lock import check_unlocked
+from keras_attention.files.path_errors import not_writable
 from keras_attention.files.schema import (
     JsonFile,
     dictionary_of,
@@ -23,7 +25,6 @@ from keras_attention.files.schema import (
     real,
     text,
 )
-from keras_attention.files.text_files import not_writable, write_file
 
 from ..data.data_paths import with_absolute_paths
 from ..evaluation.by_length import wanted_lengths

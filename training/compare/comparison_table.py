@@ -11,8 +11,8 @@ from statistics import mean, stdev
 from typing import Any
 
 from keras_attention.alignment.links import HIGH_ERROR
+from keras_attention.files.atomic_writes import write_file
 from keras_attention.files.schema import format_json
-from keras_attention.files.text_files import write_file
 
 from ..metrics.metric_kinds import ExactMatch
 from .comparison import Result, Run, other_data, read_result

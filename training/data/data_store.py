@@ -21,7 +21,7 @@ from keras_attention._version import __version__
 from keras_attention.errors import InputError
 from keras_attention.files.checked_folder import CheckedFolder, Opened
 from keras_attention.files.file_states import load_checksums, save_checksums
-from keras_attention.files.text_files import not_writable
+from keras_attention.files.path_errors import not_writable
 from keras_attention.files.waiting_lock import WaitingLock
 
 from ..recipe.sections import DataConfig

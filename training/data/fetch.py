@@ -21,7 +21,8 @@ from urllib.request import Request, urlopen
 
 from keras_attention._version import __version__
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import decode_lines, write_atomically
+from keras_attention.files.atomic_writes import write_file
+from keras_attention.files.text_files import decode_lines
 
 from .dataset_folder import check_lines
 from .datasets import DataFile
@@ -75,8 +76,7 @@ def fetch_file(
         )
     file_bytes = _unpack(file, _download(file, opener, advance))
     check_lines(file, decode_lines(io.BytesIO(file_bytes), file.url), file.url)
-    with write_atomically(path) as temporary:
-        temporary.write_bytes(file_bytes)
+    write_file(path, file_bytes)
 
 
 def _download(file: DataFile, opener: Opener, advance: Callable[[int], object]) -> bytes:

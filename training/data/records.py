@@ -9,7 +9,8 @@ from typing import Any
 
 from keras_attention.distribution import install_command
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import not_readable, read_lines
+from keras_attention.files.path_errors import not_readable
+from keras_attention.files.text_files import read_lines
 from keras_attention.text.normalization import is_blank
 
 from ..recipe.sections import DataConfig

@@ -16,9 +16,10 @@ import numpy as np
 from keras_attention._version import __version__
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
+from keras_attention.files.atomic_writes import write_atomically
 from keras_attention.files.file_states import cached_checksum
+from keras_attention.files.path_errors import errors_of_writing
 from keras_attention.files.schema import JsonFile, dictionary_of, integer, text
-from keras_attention.files.text_files import errors_of_writing, write_atomically
 from keras_attention.progress import Advance, is_interactive, report_progress
 
 from ..recipe.sections import DataConfig

@@ -13,7 +13,7 @@ from typing import IO, Any, TypeVar, cast, overload
 import numpy as np
 import numpy.typing as npt
 
-from keras_attention.files.text_files import errors_of_writing
+from keras_attention.files.path_errors import errors_of_writing
 
 Pair = tuple[str, str]
 """A source and a target."""

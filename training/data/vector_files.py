@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from keras_attention.errors import InputError
 from keras_attention.files.encodings import open_unpacked
-from keras_attention.files.text_files import decode_lines, not_readable
+from keras_attention.files.path_errors import not_readable
+from keras_attention.files.text_files import decode_lines
 
 Vector = npt.NDArray[np.float32]
 

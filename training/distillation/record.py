@@ -9,8 +9,8 @@ from pathlib import Path
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
+from keras_attention.files.atomic_writes import write_file
 from keras_attention.files.schema import JsonFile, flag, format_json, integer, list_of, text
-from keras_attention.files.text_files import write_file
 from keras_attention.translation.folders.ensemble_folder import model_files
 
 from ..data.pairs import Pair

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keras_attention.errors import InputError, TextError
-from keras_attention.translation.result import Translation
+from keras_attention.translation.result import Translate, Translation
 
 from ..data.pairs import Pair
 from ..metrics.metric_kinds import ExactMatch, Score
 from ..metrics.significance import PairedDifference, paired_bootstrap
 from ..metrics.text_metrics import score, score_each
 
-Translate = Callable[[Iterable[str]], Iterable[Translation]]
 Form = Callable[[str], str]
 Outcome = tuple[str, str, str]
 

@@ -18,7 +18,8 @@ from typing import Any
 
 from keras_attention.errors import InputError, check_texts, suggest
 from keras_attention.files.artefacts import read_artefact
-from keras_attention.files.text_files import decode_lines, read_lines, write_file
+from keras_attention.files.atomic_writes import write_file
+from keras_attention.files.text_files import decode_lines, read_lines
 from keras_attention.settings.setting import setting
 
 from .renamed import RENAMED, warn_of_old

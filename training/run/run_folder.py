@@ -14,9 +14,10 @@ from types import MappingProxyType
 
 from keras_attention._version import __version__
 from keras_attention.errors import InputError
+from keras_attention.files.atomic_writes import write_atomically, write_file
 from keras_attention.files.number_table import COUNTS, MISSING, read_numbers
+from keras_attention.files.path_errors import not_writable
 from keras_attention.files.schema import format_json
-from keras_attention.files.text_files import not_writable, write_atomically, write_file
 from keras_attention.files.workspaces import find_leftovers
 from keras_attention.translation.file_names import MODEL_FILE
 

@@ -8,8 +8,8 @@ from itertools import compress
 from pathlib import Path
 
 from keras_attention.files.artefacts import read_artefact
+from keras_attention.files.atomic_writes import write_file
 from keras_attention.files.schema import JsonFile, dictionary_of, format_json, nullable, real, text
-from keras_attention.files.text_files import write_file
 from keras_attention.text.text_limit import UNLIMITED
 from keras_attention.translation.translator import Translator
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from keras_attention.errors import InputError
 from keras_attention.files.folder_lock import hold_folder
-from keras_attention.files.text_files import errors_of_writing
+from keras_attention.files.path_errors import errors_of_writing
 from keras_attention.translation.folders.ensemble_folder import (
     ENSEMBLE_FILE,
     is_ensemble,

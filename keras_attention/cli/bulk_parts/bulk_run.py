@@ -29,7 +29,7 @@ from keras_attention.export.bulk.output_files import OutputFiles, delete_output,
 from keras_attention.export.bulk.pipeline import BulkTranslation
 from keras_attention.export.bulk.records import COUNTERS, NAMESPACE, RecordFormat
 from keras_attention.export.bulk.storage import is_local
-from keras_attention.files.text_files import read_lines_or_errors
+from keras_attention.files.text_files import count_lines
 
 _CLOSED = "Channel closed prematurely."
 _WORKER_ENDED = "a worker process that ended early; if the memory is full, use fewer workers."
@@ -47,19 +47,11 @@ def run_bulk(
     *,
     overwrite: bool,
 ) -> None:
-    """Translate files, and print the counters.
-
-    Args:
-        model: the model, which the caller has already checked.
-        inputs: the files to translate.
-        outputs: the files to write.
-        form: the format of the output.
-        options: the runner and its options.
-        overwrite: whether to delete an earlier output.
+    """Translate files with a model that the caller has already checked, and print the counters.
 
     Raises:
-        InputError: if the options are incomplete, if there is an earlier output, or if the pipeline
-            fails; in all these cases, there is no new output.
+        InputError: if the options are incomplete, if there is an earlier output that must not be
+            overwritten, or if the pipeline fails; in all these cases, there is no new output.
     """
     begun = time.monotonic()
     pipeline = _make_pipeline(options)
@@ -173,7 +165,7 @@ def _progress(inputs: list[InputFile]) -> Iterator[str]:
         yield ""
         return
     local = all(is_local(each.path) for each in inputs)
-    total = sum(_count(each.path) for each in inputs) if local else None
+    total = sum(count_lines(each.path) for each in inputs) if local else None
     with tempfile.NamedTemporaryFile() as file, show_progress(total, unit="lines") as advance:
         ended = threading.Event()
 
@@ -191,7 +183,3 @@ def _progress(inputs: list[InputFile]) -> Iterator[str]:
         finally:
             ended.set()
             thread.join()
-
-
-def _count(path: str) -> int:
-    return sum(1 for _ in read_lines_or_errors(path))

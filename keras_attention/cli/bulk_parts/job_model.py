@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keras_attention.cli.translate_parts.job import TranslationJob
-from keras_attention.export.bulk.handlers import Loaded
 from keras_attention.text.padded_batches import SORTED_BATCHES
 from keras_attention.translation.folders.model_paths import is_saved_model
+from keras_attention.translation.result import Translate
 
-_loaded: dict[str, Loaded] = {}
+_loaded: dict[str, Translate] = {}
 """The models of this process.
 
 The command loads the model to check its options. A worker in the same process then uses this model.
@@ -26,7 +26,7 @@ class JobModel:
 
     job: TranslationJob
 
-    def __call__(self) -> Loaded:
+    def __call__(self) -> Translate:
         """Return the model, ready to translate.
 
         Raises:
@@ -35,7 +35,7 @@ class JobModel:
         key = repr(self.job)
         if key not in _loaded:
             _loaded.clear()
-            _loaded[key] = Loaded(self.job.open()(0), sort=is_saved_model(self.job.model))
+            _loaded[key] = self.job.open()(0)
         return _loaded[key]
 
     def lines_at_once(self) -> int:

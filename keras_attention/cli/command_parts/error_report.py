@@ -13,10 +13,10 @@ from types import MappingProxyType
 from typing import Any
 
 from keras_attention._version import __version__
-from keras_attention.cli.runtimes import find_run, is_export
+from keras_attention.cli.command_parts.evaluation_pairs import find_run
 from keras_attention.cli.stopping import advise_on_output
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.atomic_writes import write_atomically
 from keras_attention.training.evaluation.by_frequency import count_tokens
 from keras_attention.training.evaluation.evaluate import Evaluation
 from keras_attention.training.evaluation.report.analysis import (
@@ -29,6 +29,7 @@ from keras_attention.training.evaluation.report.error_report import write_error_
 from keras_attention.training.run.resumed_pairs import read_training_pairs
 from keras_attention.translation.file_names import CONFIDENCE_FILE, MODEL_FILE
 from keras_attention.translation.folders.ensemble_folder import is_ensemble
+from keras_attention.translation.folders.model_paths import is_export
 from keras_attention.translation.model_files import load_codec, save_confidence
 from keras_attention.visualization.html_page import check_page
 

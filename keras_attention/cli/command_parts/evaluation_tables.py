@@ -10,16 +10,16 @@ from typing import Any
 
 from keras_attention.cli.output import print_evaluation, print_table, print_wrong
 from keras_attention.cli.progress import count_each, show_progress
-from keras_attention.cli.runtimes import Translate
 from keras_attention.cli.stopping import advise_on_output
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.atomic_writes import write_atomically
 from keras_attention.training.data.pairs import Pair
 from keras_attention.training.evaluation.by_feature import FeatureGroups, group_by_features
 from keras_attention.training.evaluation.evaluate import Evaluation, Form, evaluate
 from keras_attention.training.evaluation.length_report import plot_by_length, rows_by_length
 from keras_attention.training.metrics.metric_kinds import format_value
 from keras_attention.training.metrics.text_metrics import make_metric
+from keras_attention.translation.result import Translate
 from keras_attention.visualization.figure_style import check_picture
 
 

@@ -6,11 +6,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_attention.cli.runtimes import is_export, read_tflite
+from keras_attention.cli.runtimes import read_tflite
 from keras_attention.decoding.confidence import Confidence
 from keras_attention.errors import InputError
 from keras_attention.translation.file_names import MODEL_FILE
 from keras_attention.translation.folders.ensemble_folder import is_ensemble
+from keras_attention.translation.folders.model_paths import is_export
 from keras_attention.translation.result import Hypothesis, Translation
 
 AUTO = "auto"

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_attention.cli.runtimes import is_export, read_tflite
+from keras_attention.cli.runtimes import read_tflite
 from keras_attention.errors import InputError
 from keras_attention.translation.file_names import LIMIT_FILE
 from keras_attention.translation.folders.ensemble_folder import is_ensemble, member_folders
-from keras_attention.translation.folders.model_paths import find_parts
+from keras_attention.translation.folders.model_paths import find_parts, is_export
 
 
 def note_limits(models: Sequence[Path], search: Mapping[str, Any]) -> None:
@@ -20,9 +20,6 @@ def note_limits(models: Sequence[Path], search: Mapping[str, Any]) -> None:
     Args:
         models: model folders, checkpoints or exports.
         search: the search options; a limit among them replaces the stored one.
-
-    Raises:
-        InputError: if a file is damaged.
     """
     if search.keys() & {"allowed", "pattern"}:
         return
@@ -36,12 +33,7 @@ def note_limits(models: Sequence[Path], search: Mapping[str, Any]) -> None:
 def stored_limit(model: Path) -> Mapping[str, Any]:
     """Return the limit that is stored with a model: `pattern`, or `allowed`, a number of texts.
 
-    Args:
-        model: a model's folder, a checkpoint or an export. Without such a model or without a limit,
-            the result is empty.
-
-    Raises:
-        InputError: if a file is damaged.
+    The result is empty if there is no such model, or if it has no limit.
     """
     if not model.exists():
         return {}
@@ -74,9 +66,6 @@ def check_saved_limit(
         models: the models to evaluate.
         others: the models that search together with the first one.
         limit: the result of `read_limit`.
-
-    Raises:
-        InputError: if the limit cannot be stored.
     """
     if len(models) > 1 or others:
         raise InputError(
@@ -97,12 +86,7 @@ def check_saved_limit(
 
 
 def save_limit(model: Path, limit: Mapping[str, Any]) -> None:
-    """Store a limit in a model's folder, or remove it if `limit` is empty. Print what was done.
-
-    Args:
-        model: the model's folder.
-        limit: the result of `read_limit`.
-    """
+    """Store the result of `read_limit` in a model's folder, or remove a limit if it is empty."""
     from keras_attention.translation.model_files import load_codec
     from keras_attention.translation.outputs.output_rule import make_output_rule
     from keras_attention.translation.outputs.stored_rule import save_rule

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from keras_attention.cli.command_parts.evaluation_pairs import evaluation_pairs
 from keras_attention.cli.exports import about_run, variants_file
 from keras_attention.cli.output import print_table
 from keras_attention.cli.progress import show_progress
-from keras_attention.cli.runtimes import evaluation_pairs
 from keras_attention.errors import InputError
 from keras_attention.export.tflite.conversion import PRECISIONS, Converted
 from keras_attention.export.tflite.quality_gate import Gate, Quality, measure_variants

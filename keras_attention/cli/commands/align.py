@@ -90,10 +90,10 @@ def align(
     """
     from keras_attention.alignment import symmetrization
     from keras_attention.alignment.links import check_threshold, format_links, measure_alignments
+    from keras_attention.cli.command_parts.evaluation_pairs import evaluation_pairs
     from keras_attention.cli.command_parts.gold_alignments import check_gold, read_gold
     from keras_attention.cli.command_parts.pair_links import find_links, join_links, load_aligner
     from keras_attention.cli.progress import count_each, show_progress
-    from keras_attention.cli.runtimes import evaluation_pairs
 
     check_threshold(threshold, "--threshold")
     if symmetrize and not reverse:

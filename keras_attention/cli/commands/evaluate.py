@@ -165,6 +165,11 @@ def evaluate(
         describe_run,
         report_errors,
     )
+    from keras_attention.cli.command_parts.evaluation_pairs import (
+        evaluation_pairs,
+        same_run,
+        shared_pairs,
+    )
     from keras_attention.cli.command_parts.evaluation_tables import EvaluationReport, run_evaluate
     from keras_attention.cli.command_parts.minimum_confidence import stored_confidence
     from keras_attention.cli.command_parts.reference_forms import (
@@ -178,9 +183,10 @@ def evaluate(
     )
     from keras_attention.cli.command_parts.stored_limit import save_limit as store_limit
     from keras_attention.cli.output_limit import read_limit
-    from keras_attention.cli.runtimes import evaluation_pairs, is_export, open_translator
+    from keras_attention.cli.runtimes import open_translator
     from keras_attention.training.evaluation.report.analysis import Question
     from keras_attention.training.evaluation.report.token_form import TokenForm
+    from keras_attention.translation.folders.model_paths import is_export
 
     report = EvaluationReport(
         metrics=metrics,
@@ -208,10 +214,10 @@ def evaluate(
         raise InputError("--held-out-of and --data exclude each other; choose one of them.")
     read = data, data_format, target, settings or (), carried
     if held_out_of is None and read == (None, "tsv", None, (), {}):
-        pairs, seen = _shared_pairs([*models, *members])
+        pairs, seen = shared_pairs([*models, *members])
     else:
         pairs, seen = evaluation_pairs(held_out_of or models[0], *read)
-    others_pairs = held_out_of is not None and not _same_run([held_out_of, *models, *members])
+    others_pairs = held_out_of is not None and not same_run([held_out_of, *models, *members])
     if others_pairs:
         seen = set()  # the sources that the other run was trained on do not matter here
     all_exports = all(map(is_export, models))
@@ -251,29 +257,6 @@ def evaluate(
         print(f"Wrote {report_page}")
     if save_limit:
         store_limit(models[0], limit)
-
-
-def _same_run(models: Sequence[Path]) -> bool:
-    """Return whether all models are in the same run folder."""
-    from keras_attention.cli.runtimes import find_run
-
-    return len({(find_run(model) or model).resolve() for model in models}) == 1
-
-
-def _shared_pairs(models: Sequence[Path]) -> tuple[list[tuple[str, str]], set[str]]:
-    """Return the held-out pairs of all models, and the sources that any of them was trained on."""
-    from keras_attention.cli.runtimes import evaluation_pairs
-
-    pairs, seen = evaluation_pairs(models[0])
-    for model in models[1:]:
-        others, trained_on = evaluation_pairs(model)
-        if others != pairs:
-            raise InputError(
-                f"{model}: has other held-out pairs than {models[0]}; give a file with --data, or "
-                "choose a run with --held-out-of."
-            )
-        seen |= trained_on
-    return pairs, seen
 
 
 def _short_names(models: Sequence[Path], others: Sequence[Path] = ()) -> list[str]:

@@ -57,7 +57,7 @@ def score(
     """
     import json
 
-    from keras_attention.cli.runtimes import evaluation_pairs
+    from keras_attention.cli.command_parts.evaluation_pairs import evaluation_pairs
     from keras_attention.translation.result import perplexity
     from keras_attention.translation.translator import Translator
 

@@ -216,6 +216,25 @@ def translate(
         search = {**search, "prefix": checked_text(prefix, "--prefix")}
     search = {**search, **read_limit(allowed, pattern, terms)}
     check_output(output, allowed, terms)
+    job = TranslationJob(
+        model,
+        tuple(others or ()),
+        search,
+        batch_size=batch_size,
+        whole_vocabulary=whole_vocabulary,
+        features=read_features(features),
+        max_tokens=max_tokens,
+        replace_unknown=replace_unknown,
+        nbest=nbest,
+        scores=scores,
+        alignments=alignments,
+        threshold=threshold,
+        words=words,
+        as_json=as_json,
+        min_confidence=min_confidence,
+        server=server,
+        deadline=deadline,
+    )
     if stream:
         from keras_attention.cli.translate_parts.streamed_lines import (
             check_combined,
@@ -238,39 +257,11 @@ def translate(
             workers=workers > 1,
             resume=resume,
         )
-        streamed = open_stream(
-            model,
-            search,
-            others=others or (),
-            whole_vocabulary=whole_vocabulary,
-            max_tokens=max_tokens,
-            features=read_features(features),
-            server=server,
-            deadline=deadline,
-        )
+        streamed = open_stream(job)
         if server is None:
             note_limits([model], search)
         run_stream(streamed, file, on_error)
         return
-    job = TranslationJob(
-        model,
-        tuple(others or ()),
-        search,
-        batch_size=batch_size,
-        whole_vocabulary=whole_vocabulary,
-        features=read_features(features),
-        max_tokens=max_tokens,
-        replace_unknown=replace_unknown,
-        nbest=nbest,
-        scores=scores,
-        alignments=alignments,
-        threshold=threshold,
-        words=words,
-        as_json=as_json,
-        min_confidence=min_confidence,
-        server=server,
-        deadline=deadline,
-    )
     _check_bulk(job, workers, output, resume=resume)
     columns = job.columns()
     made_by = {"model": "", "options": {**job.options(), "on_error": on_error.value}}

@@ -32,8 +32,8 @@ def verify(
 
     Example: keras-attention verify saved_models/dates
     """
+    from keras_attention.cli.command_parts.evaluation_pairs import evaluation_pairs
     from keras_attention.cli.exports import verify_exports
-    from keras_attention.cli.runtimes import evaluation_pairs
     from keras_attention.translation.translator import Translator
 
     translator = Translator.load(model)

@@ -9,17 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from keras_attention.cli.command_parts.minimum_confidence import find_minimum
-from keras_attention.cli.runtimes import (
-    NumberedTranslate,
-    is_export,
-    lines_at_once,
-    open_numbered,
-)
+from keras_attention.cli.runtimes import NumberedTranslate, lines_at_once, open_numbered
 from keras_attention.cli.translate_parts.translation_columns import Columns, link_finder
 from keras_attention.files.artefacts import checksum_of
 from keras_attention.translation.file_names import CONFIDENCE_FILE, LIMIT_FILE, SHORT_LIST_FILE
 from keras_attention.translation.folders.ensemble_folder import is_ensemble, member_folders
-from keras_attention.translation.folders.model_paths import check_model_path, find_parts
+from keras_attention.translation.folders.model_paths import check_model_path, find_parts, is_export
 
 
 @dataclass(frozen=True)

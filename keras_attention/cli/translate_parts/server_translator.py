@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_attention.cli.runtimes import Translate
 from keras_attention.cli.search_options import option_of
 from keras_attention.decoding.options import ServedOptions
 from keras_attention.errors import InputError
 from keras_attention.serving import ServingClient
-from keras_attention.translation.result import Translation
+from keras_attention.translation.result import Translate, Translation
 from keras_attention.translation.streaming import StreamText
 
 SERVED_AT_ONCE = 4

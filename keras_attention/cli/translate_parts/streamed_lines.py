@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from keras_attention.cli.lines import InputLines, Line, OnError
-from keras_attention.cli.runtimes import is_export, load_local
+from keras_attention.cli.runtimes import load_local
 from keras_attention.cli.search_options import option_of
+from keras_attention.cli.translate_parts.job import TranslationJob
 from keras_attention.cli.translate_parts.outputs import Tally
 from keras_attention.cli.translate_parts.translated_lines import Problems
 from keras_attention.errors import InputError, TextError
-from keras_attention.translation.folders.model_paths import check_model_path
+from keras_attention.translation.folders.model_paths import check_model_path, is_export
 from keras_attention.translation.streaming import StreamText, check_streamed, text_parts
 
 
@@ -29,54 +29,50 @@ def check_combined(**options: object) -> None:
             )
 
 
-def open_stream(
-    path: Path,
-    search: Mapping[str, Any],
-    *,
-    others: Sequence[Path],
-    whole_vocabulary: bool,
-    max_tokens: int | None,
-    features: Mapping[str, str],
-    server: str | None = None,
-    deadline: float = 30.0,
-) -> StreamText:
-    """Return the function that streams the tokens of a text; see `open_numbered`."""
+def open_stream(job: TranslationJob) -> StreamText:
+    """Load the model of a job or connect to its server, and return a function that streams."""
+    path, search = job.model, job.search
     check_streamed(**{name: search[name] for name in ("beam_width", "sample") if name in search})
-    others_given = {
-        "with": others,
-        "max_tokens": max_tokens,
-        "whole_vocabulary": whole_vocabulary,
+    local = {
+        "with": job.others,
+        "max_tokens": job.max_tokens,
+        "whole_vocabulary": job.whole_vocabulary,
     }
-    others_given = {name: value for name, value in others_given.items() if value}
-    if server is not None:
+    given = [name for name, value in local.items() if value]
+    if job.server is not None:
         from keras_attention.cli.translate_parts.server_translator import open_server_stream
 
-        refused = [option_of(name) for name in others_given]
         return open_server_stream(
-            server, path, search, deadline=deadline, refused=refused, features=features
+            job.server,
+            path,
+            search,
+            deadline=job.deadline,
+            refused=list(map(option_of, given)),
+            features=job.features,
         )
-    for each in (path, *others):
+    for each in (path, *job.others):
         check_model_path(each)
     if is_export(path):
-        if path.suffix == ".tflite":
-            others_given.pop("max_tokens", None)
-        given = [*search, *others_given]
-        if refused := [name for name in given if name != "beam_width"]:
+        allowed = ("beam_width", "max_tokens") if path.suffix == ".tflite" else ("beam_width",)
+        if refused := [name for name in (*search, *given) if name not in allowed]:
             raise InputError(
                 f"{path}: an export streams with its own settings; options of the search require "
                 f"the model's folder. Received: {option_of(refused[0])}."
             )
-        return _open_export(path, features, max_tokens)
-    search = {**search, "features": features}
+        return _open_export(path, job.features, job.max_tokens)
+    search = {**search, "features": job.features}
     translator = load_local(
-        [path, *others], search, whole_vocabulary=whole_vocabulary, max_tokens=max_tokens
+        [path, *job.others],
+        search,
+        whole_vocabulary=job.whole_vocabulary,
+        max_tokens=job.max_tokens,
     )
     return partial(translator.stream, **search)
 
 
 def _open_export(path: Path, features: Mapping[str, str], max_tokens: int | None) -> StreamText:
     if path.suffix != ".tflite":
-        from keras_attention.export.saved_model.saved_model import SavedModelTranslator
+        from keras_attention.export.saved_model.saved_model_translator import SavedModelTranslator
 
         stream = partial(SavedModelTranslator.load(path).stream, features=features)
         with suppress(TextError):  # this call only checks the export and the features

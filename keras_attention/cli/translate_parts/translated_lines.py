@@ -20,13 +20,13 @@ from keras_attention.cli.lines import (
     full_batches,
 )
 from keras_attention.cli.progress import Advance, show_progress, shows_progress
-from keras_attention.cli.runtimes import NumberedTranslate, Translate
+from keras_attention.cli.runtimes import NumberedTranslate
 from keras_attention.cli.translate_parts.outputs import Tally, open_output
 from keras_attention.cli.translate_parts.translation_columns import Columns
 from keras_attention.errors import InputError, TextError
 from keras_attention.files.partial_file import unfinished_files
 from keras_attention.text.usable_texts import answer_each
-from keras_attention.translation.result import Translation
+from keras_attention.translation.result import Translate, Translation
 
 
 class Finished(NamedTuple):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
+from keras_attention.files.atomic_writes import write_file
 from keras_attention.files.schema import JsonFile, dictionary_of, format_json, integer, nullable
-from keras_attention.files.text_files import write_file
 from keras_attention.translation.file_names import MODEL_FILE
 
 ENSEMBLE_FILE = "ensemble.json"

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from keras_attention.errors import InputError
-from keras_attention.translation.file_names import MODEL_FILE, SETTINGS_FILE
+from keras_attention.translation.file_names import GRAPH_FILE, MODEL_FILE, SETTINGS_FILE
 from keras_attention.translation.folders.ensemble_folder import ENSEMBLE_FILE
 
 _USUAL = Path("saved_models")
@@ -15,9 +15,6 @@ _USUAL = Path("saved_models")
 
 _MARKS = (SETTINGS_FILE, ENSEMBLE_FILE)
 """Files that mark a folder as the folder of a single model, or of an ensemble."""
-
-_GRAPH_FILE = "saved_model.pb"
-"""The file that marks the folder of a SavedModel."""
 
 _LISTED = 10
 """Largest number of models that an error lists."""
@@ -44,7 +41,7 @@ def is_export(path: Path) -> bool:
 
 def is_saved_model(path: Path) -> bool:
     """Return whether a path is a SavedModel's version folder."""
-    return (path / _GRAPH_FILE).is_file()
+    return (path / GRAPH_FILE).is_file()
 
 
 def check_model_path(path: Path) -> None:
@@ -52,7 +49,7 @@ def check_model_path(path: Path) -> None:
     if not path.exists():
         kind = "no such file" if path.suffix in (".keras", ".tflite") else "no such folder"
         raise InputError(f"{path}: {kind}; expected a trained model{_nearest(path)}.")
-    if not path.is_dir() or any((path / name).exists() for name in (*_MARKS, _GRAPH_FILE)):
+    if not path.is_dir() or any((path / name).exists() for name in (*_MARKS, GRAPH_FILE)):
         return
     if models := sorted([*_models(path), *path.glob("*.tflite")]):
         more = f" and {len(models) - _LISTED} more" if len(models) > _LISTED else ""

@@ -11,7 +11,7 @@ from typing import Any
 from keras_attention._version import __version__
 from keras_attention.distribution import DISTRIBUTION, install_command
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import write_file
+from keras_attention.files.atomic_writes import write_file
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.codec import CODEC_FILES, TextCodec
 from keras_attention.translation.file_names import (

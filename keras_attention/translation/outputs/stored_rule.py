@@ -8,8 +8,8 @@ from typing import Any
 
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
+from keras_attention.files.atomic_writes import write_file
 from keras_attention.files.schema import JsonFile, format_json, list_of, optional, text
-from keras_attention.files.text_files import write_file
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation.file_names import LIMIT_FILE
 from keras_attention.translation.outputs.output_rule import OutputRule, make_output_rule

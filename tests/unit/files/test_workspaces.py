@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files.atomic_writes import write_atomically
 from keras_attention.files.workspaces import (
     REPLACED,
     clear_abandoned,
@@ -17,8 +17,8 @@ from keras_attention.files.workspaces import (
 DIE = """
 import os, signal, sys
 from pathlib import Path
-from keras_attention.files import text_files as files
-from keras_attention.files.text_files import write_atomically
+from keras_attention.files import atomic_writes as files
+from keras_attention.files.atomic_writes import write_atomically
 
 def die(*paths):
     os.kill(os.getpid(), signal.SIGKILL)

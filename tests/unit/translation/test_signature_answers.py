@@ -76,6 +76,14 @@ def test_a_rejected_text_is_reported_after_the_answers_before_it(outputs):
         next(answers)
 
 
+def test_parts_of_an_output_are_requested_until_the_state_is_empty():
+    parts = {b"": (["a", "b"], b"1"), b"1": (["c"], b"2"), b"2": ([], b"")}
+    asked = []
+    tokens = served.stream_parts(lambda state: asked.append(state) or parts[state])
+    assert asked == [b""]  # so that an error about the text is raised at once
+    assert list(tokens) == ["a", "b", "c"] and asked == [*parts]
+
+
 def test_text_that_is_not_valid_unicode_is_rejected():
     assert served.encode_texts(["가", ""]).tolist() == ["가".encode(), b""]
     with pytest.raises(InputError, match="^text 2: expected valid Unicode text"):

@@ -10,17 +10,17 @@ from keras_attention import CharacterTokenizer, InputError, Vocabulary
 from keras_attention.cli.commands import app
 from keras_attention.cli.lines import OnError
 from keras_attention.cli.output_limit import read_limit
+from keras_attention.cli.translate_parts.job import TranslationJob
 from keras_attention.cli.translate_parts.streamed_lines import (
     check_combined,
     open_stream,
     run_stream,
 )
-from keras_attention.export.saved_model.saved_model import SavedModelTranslator
+from keras_attention.export.saved_model.saved_model_translator import SavedModelTranslator
 from keras_attention.export.tflite.conversion import export_tflite
 
 LETTERS = CharacterTokenizer(Vocabulary("ab한"))
 LINES = ["ab", "", "a" * 30, "ba"]
-NOTHING = {"others": (), "whole_vocabulary": False, "max_tokens": None, "features": {}}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def lines(tmp_path):
 
 @pytest.mark.parametrize("name", ["", "model.tflite"])
 def test_the_printed_lines_are_the_greedy_translations(name, folder, lines, translator, capsys):
-    stream = open_stream(folder / name, {}, **{**NOTHING, "max_tokens": 20})
+    stream = open_stream(TranslationJob(folder / name, max_tokens=20))
     run_stream(stream, lines, OnError.EMPTY)
     texts = [translator(line, beam_width=1).text if len(line) < 20 else "" for line in LINES]
     printed = capsys.readouterr()
@@ -54,7 +54,7 @@ def test_the_printed_lines_are_the_greedy_translations(name, folder, lines, tran
 
 
 def test_a_line_that_cannot_be_used_is_skipped_or_ends_the_output(folder, lines, capsys):
-    stream = open_stream(folder, {"max_length": 3}, **{**NOTHING, "max_tokens": 20})
+    stream = open_stream(TranslationJob(folder, search={"max_length": 3}, max_tokens=20))
     run_stream(stream, lines, OnError.SKIP)
     assert capsys.readouterr().out.count("\n") == 3
     with pytest.raises(InputError, match="line 3: expected at most 20 tokens"):
@@ -77,22 +77,22 @@ def test_a_saved_model_is_checked_before_the_first_line(tmp_path, monkeypatch):
     (tmp_path / "saved_model.pb").touch()
     monkeypatch.setattr(SavedModelTranslator, "load", lambda path: SimpleNamespace(stream=stream))
     with pytest.raises(InputError, match="the export is older"):
-        open_stream(tmp_path, {}, **NOTHING)
+        open_stream(TranslationJob(tmp_path))
 
 
 def test_an_allowed_output_that_cannot_be_used_is_named_by_its_line(folder, tmp_path):
     (tmp_path / "names.txt").write_text("a\nax\n")
     limit = read_limit(tmp_path / "names.txt", None)
     with pytest.raises(InputError, match=r"names.txt, line 2: expected tokens of the target"):
-        open_stream(folder, limit, **NOTHING)
+        open_stream(TranslationJob(folder, search=limit))
 
 
 def test_only_greedy_search_is_streamed_and_an_export_has_its_own_settings(folder):
     with pytest.raises(InputError, match="`beam_width` must be 1 to stream"):
-        open_stream(folder, {"beam_width": 2}, **NOTHING)
+        open_stream(TranslationJob(folder, search={"beam_width": 2}))
     with pytest.raises(InputError, match="Received: --max-length"):
-        open_stream(folder / "model.tflite", {"max_length": 2}, **NOTHING)
-    open_stream(folder / "model.tflite", {"beam_width": 1}, **NOTHING)
+        open_stream(TranslationJob(folder / "model.tflite", search={"max_length": 2}))
+    open_stream(TranslationJob(folder / "model.tflite", search={"beam_width": 1}))
 
 
 def test_options_that_print_more_than_the_text_are_refused():

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from keras_attention.errors import InputError
-from keras_attention.files.text_files import errors_of_writing
+from keras_attention.files.path_errors import errors_of_writing
 from keras_attention.training.callbacks.progress import (
     REPORT_EVERY,
     LogProgress,
