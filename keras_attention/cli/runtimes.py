@@ -278,7 +278,7 @@ def evaluation_pairs(
     from keras_attention.text.source_features import add_features
     from keras_attention.training.data.data_paths import literal
     from keras_attention.training.data.pairs import read_pairs
-    from keras_attention.training.recipe.sections import FILE_FORMATS, DataConfig
+    from keras_attention.training.recipe.data_config import FILE_FORMATS, DataConfig
     from keras_attention.training.run.held_out import read_held_out
 
     if data_format not in FILE_FORMATS:

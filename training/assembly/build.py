@@ -16,8 +16,8 @@ from keras_attention.objectives.metrics import MaskedAccuracy
 from keras_attention.translation.codec import TextCodec
 
 from ..data.pairs import Pair
+from ..recipe.data_config import DataConfig
 from ..recipe.recipe import Recipe
-from ..recipe.sections import DataConfig
 from .extended_tokenizers import extend_tokenizers
 from .optimizer import build_optimizer
 from .precision import RunPrecision, choose_precision

@@ -10,7 +10,7 @@ import pytest
 from keras_attention import Seq2Seq
 from keras_attention.errors import SettingError
 from keras_attention.models.config import LayerConfig, Seq2SeqConfig
-from keras_attention.training.recipe.sections import ModelConfig
+from keras_attention.training.recipe.model_config import ModelConfig
 
 SIZES = {"source_vocabulary_size": 7, "target_vocabulary_size": 6}
 
