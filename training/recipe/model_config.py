@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from keras_attention.attention.registry import MECHANISMS, SCORES, Mechanism
 from keras_attention.decoding.options import LONGEST
 from keras_attention.errors import InputError, SettingError
-from keras_attention.models.config import LayerConfig
+from keras_attention.models.layer_config import LayerConfig
 from keras_attention.settings.layer_rules import MAPPING_NAMES
 from keras_attention.settings.setting import Settings, redeclare, setting
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from keras_attention.decoding.options import LONGEST
 from keras_attention.errors import InputError
-from keras_attention.models.config import Seq2SeqConfig
-from keras_attention.models.freezing import read_rates
+from keras_attention.models.seq2seq_config import Seq2SeqConfig
+from keras_attention.models.training.freezing import read_rates
 from keras_attention.settings.setting import redeclare, setting
 
 from ..metrics.metric_kinds import METRICS
