@@ -70,6 +70,15 @@ def load_short_list(folder: Path, codec: TextCodec) -> ShortList | None:
     return ShortList.from_bytes(file_bytes, str(path), sizes)
 
 
+def save_short_list(short_list: ShortList | None, folder: Path) -> None:
+    """Write a short list into a model's folder; remove an existing file if there is none."""
+    path = folder / SHORT_LIST_FILE
+    if short_list is None:
+        path.unlink(missing_ok=True)
+        return
+    write_file(path, short_list.to_bytes())
+
+
 def load_confidence(folder: Path, file: Path) -> Confidence:
     """Load temperature and threshold from a model's folder, if they belong to the model.
 

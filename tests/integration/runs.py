@@ -60,7 +60,7 @@ def train_eagerly(patch):
 
 def search_eagerly(patch):
     """Search without graphs, because tracing a graph takes longer than a few short searches."""
-    from keras_attention.translation import compiled_search
+    from keras_attention.translation.searches import compiled_search
 
     compile_arrays = compiled_search.compile_arrays
 
@@ -73,7 +73,7 @@ def search_eagerly(patch):
 
 def without_graphs(translator):
     """Let a translator search without graphs, and return it; its exports have graphs as usual."""
-    from keras_attention.translation.compiled_search import Searches
+    from keras_attention.translation.searches.compiled_search import Searches
 
     class EagerSearches(Searches):
         def _find(self, *arguments):
@@ -81,5 +81,5 @@ def without_graphs(translator):
                 search_eagerly(patch)
                 return super()._find(*arguments)
 
-    translator._search = EagerSearches(translator.model)
+    translator._searches = EagerSearches(translator.model)
     return translator
