@@ -1,1 +1,1 @@
-"""Folders of translators and ensembles, presets on hubs, and errors about a path without a model."""
+"""Folders of translators and of ensembles, presets on hubs, and errors about wrong paths."""
