@@ -127,7 +127,8 @@ class TrainingModel(CheckedModel):
         given = None if teacher is None else teacher.logits(x)
         if has_passes(y_pred):
             weights = token_weights(y, sample_weight, "float32")
-            added = self.settings.r_drop * consistency_loss(*ops.unstack(y_pred), weights)
+            first, second = ops.unstack(y_pred)
+            added = self.settings.r_drop * consistency_loss(first, second, weights)
             added = added / replica_count()
             y_pred = join_passes(y_pred)
             y, sample_weight, given = map(twice, (y, sample_weight, given))
