@@ -21,7 +21,7 @@ from .callbacks.run_callbacks import make_callbacks
 from .evaluation.reachability import report_references
 from .prepare import Prepared
 from .processes.devices import own_rows
-from .recipe.sections import TrainingConfig
+from .recipe.training_config import TrainingConfig
 from .run.run_folder import RunFolder
 
 _logger = logging.getLogger(__name__)

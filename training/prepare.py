@@ -27,7 +27,7 @@ from .data.data_store import DataStore
 from .data.pairs import Pair
 from .evaluation.reachability import check_metric
 from .recipe.recipe import Recipe
-from .recipe.sections import TrainingConfig
+from .recipe.training_config import TrainingConfig
 from .run.run_folder import RunFolder
 from .run.run_start import RunStart, new_start, resume_start
 from .run.start_model import StartModel

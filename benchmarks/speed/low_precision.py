@@ -54,8 +54,8 @@ def make_translator() -> Any:
 def in_tensorflow(translator: Any, source: Any, policy: str) -> Search:
     """Return the search of `Translator`, computed with a dtype policy."""
     from keras_attention.decoding.options import SearchOptions
-    from keras_attention.translation.compiled_search import Searches
     from keras_attention.translation.model_files import copy_for_inference
+    from keras_attention.translation.searches.compiled_search import Searches
 
     searches = Searches(copy_for_inference(translator.model, dtype=policy))
     options = SearchOptions(max_length=STEPS)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from keras_attention.decoding.automata.automaton import ENDED, FIRST, Automaton
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.special_tokens import END_ID, START_ID
-from keras_attention.translation.streaming import ChosenToken
+from keras_attention.translation.searches.streaming import ChosenToken
 
 IMPOSSIBLE = -1e9
 NO_PROBABILITY = -300.0

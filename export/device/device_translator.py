@@ -18,7 +18,7 @@ from keras_attention.text.batched_texts import EncodedText, map_texts
 from keras_attention.text.source_features import add_features
 from keras_attention.translation.codec import pad
 from keras_attention.translation.result import StreamedToken, Translation
-from keras_attention.translation.streaming import stream_tokens
+from keras_attention.translation.searches.streaming import stream_tokens
 
 from .device_checks import check_graph
 from .device_choice import choose_greedily

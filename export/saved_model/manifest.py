@@ -35,7 +35,8 @@ from keras_attention.text.normalization import FORMS
 from keras_attention.text.tokenizers import TOKENIZERS, CharacterTokenizer, Tokenizer, WordTokenizer
 from keras_attention.text.unicode_version import UNICODE
 from keras_attention.text.vocabulary import Vocabulary
-from keras_attention.translation.codec import CODEC_FILES, SIDES, TextCodec
+from keras_attention.translation.codec import SIDES, TextCodec
+from keras_attention.translation.codec_files import CODEC_FILES
 
 MANIFEST_FILE = Path("assets.extra") / "manifest.json"
 """Path of the manifest. Servers ignore `assets.extra`, except the warm-up requests in it."""

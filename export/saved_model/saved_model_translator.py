@@ -30,6 +30,7 @@ from keras_attention.translation.file_names import GRAPH_FILE
 from keras_attention.translation.folders.model_paths import is_saved_model
 from keras_attention.translation.processes import LoadedModel, refuse_pickling
 from keras_attention.translation.result import StreamedToken, Translation
+from keras_attention.translation.searches.streaming import check_streamed
 from keras_attention.translation.signature_answers import (
     beam_inputs,
     check_search,
@@ -39,7 +40,6 @@ from keras_attention.translation.signature_answers import (
     read_answer,
     until_refused,
 )
-from keras_attention.translation.streaming import check_streamed
 
 from ..graphs.exported_steps import ExportedSteps, check_terms, translate_forced
 from .manifest import check_manifest, read_automaton, read_codec

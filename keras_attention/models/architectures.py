@@ -13,10 +13,26 @@ from keras_attention.layers.gnmt_cell import GNMTCell
 from keras_attention.layers.gnmt_encoder import GNMTEncoder
 from keras_attention.layers.transformer.transformer_cell import TransformerCell
 from keras_attention.layers.transformer.transformer_encoder import TransformerEncoder
-from keras_attention.models.config import Seq2SeqConfig
+from keras_attention.models.seq2seq_config import Seq2SeqConfig
 from keras_attention.settings.layer_rules import STATE_PARTS, direction_units
 
 _TRANSFORMER = ("heads", "feed_forward", "dropout")
+
+
+def find_mechanism(attention: Any, decoder: Any) -> Any:
+    """Return the attention mechanism; a custom decoder cell contains its own.
+
+    Raises:
+        ValueError: if both are given.
+    """
+    if not isinstance(decoder, DecoderCell):
+        return attention
+    if attention is not None:
+        raise ValueError(
+            "`attention` must be None with a custom decoder cell, which contains its attention. "
+            f"Received: attention={attention!r}."
+        )
+    return decoder.attention
 
 
 def make_encoder(settings: Seq2SeqConfig, dtype: Any) -> keras.layers.Layer:

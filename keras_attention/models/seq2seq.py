@@ -1,7 +1,6 @@
 """The sequence-to-sequence model, which computes logits from source ids and shifted target ids."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import keras
@@ -9,24 +8,22 @@ from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor
 from keras_attention.layers.copy_output import CopyOutput
-from keras_attention.layers.decoder_cell import DecoderCell
 from keras_attention.layers.feature_embedding import FeatureEmbedding
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.models import saved_classes as saved_classes
-from keras_attention.models.architectures import make_bridge, make_decoder, make_encoder
-from keras_attention.models.config import Seq2SeqConfig
+from keras_attention.models.architectures import (
+    find_mechanism,
+    make_bridge,
+    make_decoder,
+    make_encoder,
+)
 from keras_attention.models.encoding import run_encoder
-from keras_attention.models.freezing import freeze_layers
 from keras_attention.models.memory import Memory
-from keras_attention.models.scheduled_sampling import ScheduledSampler
-from keras_attention.models.teacher import Teacher
+from keras_attention.models.seq2seq_config import Seq2SeqConfig
 from keras_attention.models.text_model import TextModel, check_preprocessor, import_above
-from keras_attention.objectives import alignment_losses
-from keras_attention.objectives.distribution_losses import consistency_loss
-from keras_attention.objectives.fenchel_young import check_loss
-from keras_attention.objectives.losses import MaskedLoss, token_weights
-from keras_attention.objectives.replicas import has_replicas, replica_count, weigh_replica
-from keras_attention.objectives.split_batches import loss_of_parts, splits_batches
+from keras_attention.models.training.freezing import freeze_layers
+from keras_attention.models.training.r_drop import split_passes, twice
+from keras_attention.models.training.scheduled_sampling import ScheduledSampler
 from keras_attention.ops.ids import check_ids
 from keras_attention.ops.masking import real_steps, real_tokens
 from keras_attention.ops.packing import pack_steps
@@ -126,54 +123,59 @@ class Seq2Seq(TextModel):
         Seq2SeqConfig.check_names(settings, *_OF_KERAS)
         own, options = Seq2SeqConfig.split(settings)
         super().__init__(**options)
-        attention = _find_mechanism(attention, own.get("decoder"))
         self.settings = config = Seq2SeqConfig(
             source_vocabulary_size=source_vocabulary_size,
             target_vocabulary_size=target_vocabulary_size,
-            attention=attention,
+            attention=find_mechanism(attention, own.get("decoder")),
             **own,
         )
         check_preprocessor(config.preprocessor, self)
-        policy = self.dtype_policy
-        self._teacher: Teacher | None = None
-        self.target_embedding = self._embedding(target_vocabulary_size, "target_embedding")
+        self._make_embeddings()
+        self.encoder = make_encoder(config, self.dtype_policy)
+        self.bridge = make_bridge(config, self.dtype_policy)
+        self.decoder = make_decoder(config, self.dtype_policy)
+        self.embedding_dropout = self._dropout("embedding_dropout", config.dropout)
+        self.output_dropout = self._dropout("output_dropout", config.dropout)
+        self.memory_dropout = self._dropout("memory_dropout")
+        self._make_output()
+        if config.scheduled_sampling:
+            self.sampler = ScheduledSampler(dtype=self.dtype_policy, name="sampler")
+
+    def _make_embeddings(self) -> None:
+        config = self.settings
+        self.target_embedding = self._embedding(config.target_vocabulary_size, "target_embedding")
         if config.tie_embeddings == "all":
             self.source_embedding = self.target_embedding
-        elif source_vocabulary_size is not None:
-            self.source_embedding = self._embedding(source_vocabulary_size, "source_embedding")
+        elif config.source_vocabulary_size is not None:
+            size = config.source_vocabulary_size
+            self.source_embedding = self._embedding(size, "source_embedding")
         if self.source_features:
             self.feature_embedding = FeatureEmbedding(
                 config.source_features,
                 config.embedding if config.feature_merge == "sum" else config.feature_embedding,
                 merge=config.feature_merge,
-                dtype=policy,
+                dtype=self.dtype_policy,
                 name="feature_embedding",
             )
-        self.encoder = make_encoder(config, policy)
-        self.bridge = make_bridge(config, policy)
-        self.decoder = make_decoder(config, policy)
-        self.embedding_dropout = self._dropout("embedding_dropout", config.dropout)
-        self.output_dropout = self._dropout("output_dropout", config.dropout)
-        self.memory_dropout = self._dropout("memory_dropout")
+
+    def _embedding(self, size: int, name: str) -> TokenEmbedding:
+        width = self.settings.embedding
+        return TokenEmbedding(size, width, dtype=self.dtype_policy, name=name)
+
+    def _make_output(self) -> None:
+        config, policy = self.settings, self.dtype_policy
         if config.tie_embeddings == "none":
             self.output_projection = keras.layers.Dense(
-                target_vocabulary_size, dtype=policy, name="output_projection"
+                config.target_vocabulary_size, dtype=policy, name="output_projection"
             )
-        if config.copying and source_vocabulary_size is not None:
-            self.copy_output = CopyOutput(
-                source_vocabulary_size, target_vocabulary_size, dtype=policy, name="copy_output"
-            )
-        if config.scheduled_sampling:
-            self.sampler = ScheduledSampler(dtype=policy, name="sampler")
+        if config.copying:
+            sizes = config.source_vocabulary_size, config.target_vocabulary_size
+            self.copy_output = CopyOutput(*sizes, dtype=policy, name="copy_output")
 
     def _dropout(self, name: str, default: float = 0.0) -> keras.layers.Dropout:
         rate = getattr(self.settings, name)
         rate = default if rate is None else rate
         return keras.layers.Dropout(rate, dtype=self.dtype_policy, name=name)
-
-    def _embedding(self, size: int, name: str) -> TokenEmbedding:
-        width = self.settings.embedding
-        return TokenEmbedding(size, width, dtype=self.dtype_policy, name=name)
 
     def build(self, input_shape: Any = None) -> None:
         """Create every weight. The shapes depend only on the constructor's arguments."""
@@ -187,16 +189,7 @@ class Seq2Seq(TextModel):
         if self.bridge is not None:
             self.bridge.build(states)
         self.decoder.build(embedded, memory)
-        if self.settings.tie_embeddings == "none":
-            self.output_projection.build((None, self.decoder.cell.output_width))
-        else:
-            size = self.settings.target_vocabulary_size
-            self.output_bias = self.add_weight((size,), initializer="zeros", name="output_bias")
-        if self.settings.copying:
-            width = self.decoder.cell.output_width
-            self.copy_output.build((None, self.settings.target_vocabulary_size), (None, width))
-            if self.preprocessor is not None:
-                self.copy_output.set_targets(self.preprocessor.copied_ids())
+        self._build_output()
         freeze_layers(self, self.settings.freeze)
         self.built = True
 
@@ -208,192 +201,56 @@ class Seq2Seq(TextModel):
         memory, states, _ = run_encoder(self.encoder, source, mask)
         return memory.shape, [[tensor.shape for tensor in layer] for layer in states]
 
+    def _build_output(self) -> None:
+        size, width = self.settings.target_vocabulary_size, self.decoder.cell.output_width
+        if self.settings.tie_embeddings == "none":
+            self.output_projection.build((None, width))
+        else:
+            self.output_bias = self.add_weight((size,), initializer="zeros", name="output_bias")
+        if self.settings.copying:
+            self.copy_output.build((None, size), (None, width))
+            if self.preprocessor is not None:
+                self.copy_output.set_targets(self.preprocessor.copied_ids())
+
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return the shape of the logits, `[B, T, V]`."""
         return (*input_shape[1], self.settings.target_vocabulary_size)
 
     def call(self, inputs: tuple[Tensor, ...], training: bool = False) -> Tensor:
         """Compute logits by teacher forcing; see the class for shapes."""
+        source, target, pointers, guide = self._read_inputs(inputs)
+        settings, (packed, unpack) = self.settings, pack_steps(target)
+        if training and settings.scheduled_sampling:
+            logits, _ = self.teacher_forced(source, packed, return_alignment=False)
+            packed = self.sampler(packed, logits)
+        two_passes = training and settings.r_drop
+        if two_passes:
+            source, target, packed, pointers, guide = map(
+                twice, (source, target, packed, pointers, guide)
+            )
+            _, unpack = pack_steps(target)
+        needs_alignment = bool(training and (settings.coverage_loss or settings.guided_alignment))
+        logits, alignment = self._teacher_forced(
+            source, packed, training, needs_alignment, pointers, unpack
+        )
+        if training:
+            self._add_losses(alignment, real_tokens(target), guide)
+        return split_passes(logits) if two_passes else logits
+
+    def _read_inputs(
+        self, inputs: tuple[Tensor, ...]
+    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+        """Return the source, the target as int32, the pointers and the guide."""
         if not isinstance(inputs, (tuple, list)) or len(inputs) < 2:
             raise ValueError(
                 "`inputs` must be (source, target_in): the source ids [B, S] and the target ids "
                 f"[B, T], shifted right by one step. Received: {type(inputs).__name__}."
             )
         source, target, *given = inputs
-        size = self.settings.target_vocabulary_size
-        check_ids(target, size, "target_in", "target_vocabulary_size")
-        target = ops.cast(target, "int32")
-        settings, (packed, unpack) = self.settings, pack_steps(target)
-        guide = given.pop() if settings.guided_alignment and given else None
-        pointers = given.pop() if settings.copying and given else None
-        if training and settings.l2:
-            self.add_loss(settings.l2 * self._squared_norm())
-        if training and settings.scheduled_sampling:
-            logits, _ = self.teacher_forced(source, packed, return_alignment=False)
-            packed = self.sampler(packed, logits)
-        passes = 2 if training and settings.r_drop else 1
-        if passes == 2:
-            # One pass over twice the rows, so recurrent layers run as many steps as without R-Drop.
-            source, target, packed, pointers, guide = map(
-                _twice, (source, target, packed, pointers, guide)
-            )
-            _, unpack = pack_steps(target)
-        has_losses = training and (settings.coverage_loss or settings.guided_alignment)
-        logits, alignment = self._teacher_forced(
-            source,
-            packed,
-            training=training,
-            return_alignment=bool(has_losses),
-            pointers=pointers,
-            unpack=unpack,
-        )
-        if has_losses:
-            self._add_alignment_losses(alignment, real_tokens(target), guide)
-        return logits if passes == 1 else ops.reshape(logits, (2, -1, *ops.shape(logits)[1:]))
-
-    def compute_loss_and_updates(
-        self,
-        trainable_variables: list[Any],
-        non_trainable_variables: list[Any],
-        metrics_variables: list[Any],
-        x: Any,
-        y: Any,
-        sample_weight: Any,
-        training: bool = False,
-        optimizer_variables: list[Any] | None = None,
-    ) -> Any:
-        """Return the loss and the variables after a step, as Keras does; only on JAX.
-
-        If `keras.distribution` divides the batch among devices, a training step computes each
-        part on its own device; see `loss_of_parts`. JAX raises an error unless the number of
-        rows of every batch, the last one included, is a multiple of the number of devices.
-        """
-        compute = partial(super().compute_loss_and_updates, training=training)
-        own = trainable_variables, non_trainable_variables, metrics_variables
-        if not (training and splits_batches()):
-            return compute(*own, x, y, sample_weight, optimizer_variables=optimizer_variables)
-        variables = self.non_trainable_variables
-        seeds = [variable.name == "seed_generator_state" for variable in variables]
-        return loss_of_parts(
-            compute,
-            seeds,
-            (*own, optimizer_variables or []),
-            (x, y, sample_weight),
-            rows_axis=1 if self.settings.r_drop else 0,
-        )
-
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Tensor = None,
-        y_pred: Tensor = None,
-        sample_weight: Tensor | None = None,
-        training: bool = True,
-    ) -> Tensor:
-        """Return the loss of a batch, or of a replica's part of it, for `fit` and `evaluate`.
-
-        Under a `tf.distribute` strategy and with a loss of this library, the loss of each replica
-        is weighted by its number of tokens. A training step then equals a step of a single replica
-        with the whole batch, except that Keras clips gradients in each replica before it adds them
-        up.
-
-        Args:
-            x: the inputs of `call`.
-            y: target ids `[B, T]`.
-            y_pred: logits `[B, T, V]`, or `[2, B, T, V]` with `r_drop`.
-            sample_weight: weights of the loss.
-            training: whether the call comes from `fit`.
-
-        Returns:
-            A float32 scalar.
-
-        Raises:
-            ValueError: if the model was compiled with a loss for another `output_mapping`.
-        """
-        check_loss(self.loss, self.settings.output_mapping)
-        loss = self._own_loss(x, y, y_pred, sample_weight, training)
-        if not (has_replicas() and isinstance(self.loss, MaskedLoss)):
-            return loss
-        return weigh_replica(loss, ops.sum(token_weights(y, sample_weight, "float32")))
-
-    def _own_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Tensor:
-        """Return the loss of a batch or of a replica's part of it, not weighted by tokens."""
-        added, double = 0.0, _is_double(y_pred)
-        teacher = self._teacher if training else None
-        given = None if teacher is None else teacher.logits(x)
-        if double:
-            weights = token_weights(y, sample_weight, "float32")
-            first, second = ops.unstack(y_pred)
-            added = self.settings.r_drop * consistency_loss(first, second, weights)
-            added = added / replica_count()
-            y_pred = ops.reshape(y_pred, (-1, *ops.shape(y_pred)[2:]))
-            y, sample_weight, given = map(_twice, (y, sample_weight, given))
-        if teacher is not None:
-            added += teacher.added_loss(y, y_pred, given, sample_weight, self.loss)
-        return super().compute_loss(x, y, y_pred, sample_weight, training) + added
-
-    def compute_metrics(
-        self, x: Any, y: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
-    ) -> Any:
-        """Update the metrics of `compile`, from one pass if `r_drop` is set, and return them."""
-        y_pred = y_pred[0] if _is_double(y_pred) else y_pred
-        return super().compute_metrics(x, y, y_pred, sample_weight)
-
-    def learn_from(self, teacher: Any, weight: float) -> None:
-        """Let `fit` also learn the predictions of a teacher (Kim and Rush 2016, section 3.1).
-
-        In training, a share `weight` of the loss is the cross-entropy with the teacher's
-        distribution over the next token, given the same source and previous target tokens. The
-        rest is the cross-entropy with the reference. The loss of `compile` must be a
-        `MaskedCrossentropy`. The teacher is not saved with the model, so call this method again
-        before you train a loaded model further.
-
-        Args:
-            teacher: a `Seq2Seq` or an `Ensemble` with the same source and target ids.
-            weight: weight, in [0, 1], of the part of the loss that compares the model with the
-                teacher.
-
-        Raises:
-            ValueError: if the weight is out of range, if the teacher has other numbers of ids or
-                other source features, or if the model has a sparse `output_mapping`.
-
-        Reference:
-            https://arxiv.org/abs/1606.07947
-        """
-        if teacher.vocabulary_sizes != self.vocabulary_sizes:
-            raise ValueError(
-                "`teacher` must have as many source and target ids as the model, "
-                f"{self.vocabulary_sizes}. Received: {teacher.vocabulary_sizes}."
-            )
-        if teacher.source_features != self.source_features:
-            raise ValueError(
-                "`teacher` must have the source features of the model, with "
-                f"{self.source_features} ids. Received: {teacher.source_features}."
-            )
-        if self.settings.output_mapping != "softmax":
-            raise ValueError(
-                "`output_mapping` must be 'softmax' to learn from a teacher, because a sparse "
-                "output can give the teacher's tokens a probability of 0. "
-                f"Received: output_mapping={self.settings.output_mapping!r}."
-            )
-        self._teacher = Teacher(teacher, weight)
-
-    def _add_alignment_losses(self, alignment: Tensor, real: Tensor, guide: Tensor | None) -> None:
-        coverage, guidance = self.settings.coverage_loss, self.settings.guided_alignment
-        if coverage:
-            self.add_loss(coverage * alignment_losses.coverage_loss(alignment, real))
-        if guidance:
-            if guide is None:
-                raise ValueError(
-                    "`guided_alignment` requires a third input, the given alignment [B, T, S]. "
-                    "Received: source and target only."
-                )
-            loss = alignment_losses.guided_alignment_loss(alignment, guide, real)
-            self.add_loss(guidance * loss)
-
-    def _squared_norm(self) -> Tensor:
-        matrices = [weight for weight in self.trainable_weights if len(weight.shape) > 1]
-        return sum(ops.sum(ops.square(ops.cast(matrix, "float32"))) for matrix in matrices)
+        check_ids(target, self.vocabulary_sizes[1], "target_in", "target_vocabulary_size")
+        guide = given.pop() if self.settings.guided_alignment and given else None
+        pointers = given.pop() if self.settings.copying and given else None
+        return source, ops.cast(target, "int32"), pointers, guide
 
     def teacher_forced(
         self,
@@ -625,25 +482,3 @@ class Seq2Seq(TextModel):
             if isinstance(config.get(name), dict)
         }
         return cls(**{**config, **parts})
-
-
-def _twice(x: Tensor | None) -> Tensor | None:
-    """Return a batch followed by itself; None stays None."""
-    return x if x is None else ops.concatenate([x, x])
-
-
-def _is_double(logits: Tensor) -> bool:
-    """Return whether logits are those of both passes of `r_drop`."""
-    return len(logits.shape) == 4
-
-
-def _find_mechanism(attention: Any, decoder: Any) -> Any:
-    """Return the attention mechanism; a custom decoder cell contains its own."""
-    if not isinstance(decoder, DecoderCell):
-        return attention
-    if attention is not None:
-        raise ValueError(
-            "`attention` must be None with a custom decoder cell, which contains its attention. "
-            f"Received: attention={attention!r}."
-        )
-    return decoder.attention

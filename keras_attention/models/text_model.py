@@ -17,8 +17,8 @@ from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.samplers import Sampler, check_sampler, sampler_options
 from keras_attention.decoding.search import search
 from keras_attention.errors import OptionError
-from keras_attention.models.checked_batches import CheckedModel
 from keras_attention.models.texts import has_texts, is_text_dataset, read_texts
+from keras_attention.models.training.training_model import TrainingModel
 from keras_attention.ops.ids import concrete
 
 
@@ -41,10 +41,9 @@ class Preprocessor(Protocol):
         """Convert a `tf.data.Dataset` of batches of pairs of texts to one of such arrays."""
 
 
-class TextModel(CheckedModel):
-    """A `CheckedModel` with a search; with a preprocessor it also reads and generates texts."""
+class TextModel(TrainingModel):
+    """A `TrainingModel` with a search; with a preprocessor it also reads and generates texts."""
 
-    settings: Any
     copy_output: Any
     _sampler: Sampler | None = None
     _translator: Any = None

@@ -18,6 +18,7 @@ from keras_attention.serving.transport import Address, Arrays, Call, ServedModel
 from keras_attention.text.padded_batches import batch_by_tokens
 from keras_attention.translation.processes import refuse_pickling
 from keras_attention.translation.result import PairScore, StreamedToken, Translation
+from keras_attention.translation.searches.streaming import check_streamed
 from keras_attention.translation.signature_answers import (
     OUTPUTS,
     STREAM,
@@ -33,7 +34,6 @@ from keras_attention.translation.signature_answers import (
     stream_parts,
     until_refused,
 )
-from keras_attention.translation.streaming import check_streamed
 
 CHARACTERS = 65_536
 """Largest number of characters in a request, counting each text as long as the longest one."""

@@ -1,9 +1,7 @@
 """The codec of a model: it converts texts to ids and back, in Python and in every export."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,71 +9,12 @@ import numpy.typing as npt
 
 from keras_attention.alignment.links import Links, link_words
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.errors import InputError, OptionError, check_texts
-from keras_attention.files.schema import (
-    JsonFile,
-    Keys,
-    declared,
-    dictionary_of,
-    flag,
-    list_of,
-    optional,
-    text,
-)
+from keras_attention.errors import OptionError, check_texts
 from keras_attention.special_tokens import END, END_ID, PAD_ID, SPECIAL_TOKENS, UNKNOWN, UNKNOWN_ID
-from keras_attention.text.normalization import FORMS
-from keras_attention.text.source_features import SourceFeatures
-from keras_attention.text.tokenizers import TOKENIZERS, Tokenizer
-from keras_attention.text.unicode_version import UNICODE
-from keras_attention.translation.file_names import SETTINGS_FILE
+from keras_attention.text.tokenizer import Tokenizer
+from keras_attention.translation.codec_files import SIDES as SIDES
+from keras_attention.translation.codec_files import make_files, read_files
 from keras_attention.translation.result import Hypothesis, Translation, is_hypothesis
-
-SIDES = ("source", "target")
-CODEC_FILES = (
-    SETTINGS_FILE,
-    *dict.fromkeys(f"{side}.{kind.file}" for kind in TOKENIZERS.values() for side in SIDES),
-)
-"""All files that a codec may have; its tokenizers and a joint vocabulary decide which exist."""
-
-FORMAT = 1
-"""Version of the files' format; a reader rejects every other version."""
-
-_FIRST = ("max_source_length", "max_length", "beam_width", "length_penalty")
-"""The search settings that every file has, because the first version already wrote them."""
-
-_DEFAULTS = {
-    "source_normalization": "nfc",
-    "target_normalization": "nfc",
-    "source_lowercase": False,
-    "target_lowercase": False,
-    "source_strip": False,
-    "target_strip": False,
-    "joint_vocabulary": False,
-    **{known.key: known.default for known in SearchSettings.settings() if known.key not in _FIRST},
-}
-"""The values of settings that an older file lacks."""
-
-_SEARCH_KEYS: Keys = {
-    known.key: declared(known) if known.key in _FIRST else optional(declared(known))
-    for known in SearchSettings.settings()
-}
-"""The fields of `SearchSettings` in a file."""
-
-_SETTINGS = JsonFile(
-    "the settings that `train` writes",
-    {
-        "source_tokenizer": text(TOKENIZERS),
-        "target_tokenizer": text(TOKENIZERS),
-        "source_normalization": optional(text(FORMS)),
-        "target_normalization": optional(text(FORMS)),
-        **{f"{side}_{name}": optional(flag()) for side in SIDES for name in ("lowercase", "strip")},
-        "unicode": optional(text()),
-        "joint_vocabulary": optional(flag()),
-        "source_features": optional(dictionary_of(list_of(text()))),
-        **_SEARCH_KEYS,
-    },
-    FORMAT,
-)
 
 
 class TextCodec:
@@ -202,11 +141,9 @@ class TextCodec:
         tokens = tuple(self.target.vocabulary.decode(kept))
         weights = np.array(alignment[: len(kept), : len(source_tokens)])
         hypothesis = Hypothesis(self.target.decode(kept), score, tokens, weights)
-        return (
-            self._without_unknown(hypothesis, source_tokens)
-            if self.settings.replace_unknown
-            else hypothesis
-        )
+        if self.settings.replace_unknown:
+            return self._without_unknown(hypothesis, source_tokens)
+        return hypothesis
 
     def replace_unknown(self, translation: Translation) -> Translation:
         """Replace each `<unk>` by the source token with the largest weight.
@@ -276,45 +213,7 @@ class TextCodec:
 
         A joint vocabulary or model is stored only once, in the source's file.
         """
-        settings: dict[str, Any] = {"format": FORMAT, "unicode": UNICODE}
-        files: dict[str, bytes] = {}
-        for side, tokenizer in zip(SIDES, (self.source, self.target), strict=True):
-            settings[f"{side}_tokenizer"] = tokenizer.name
-            settings[f"{side}_normalization"] = tokenizer.normalizer.form
-            settings[f"{side}_lowercase"] = tokenizer.normalizer.lowercase
-            settings[f"{side}_strip"] = tokenizer.normalizer.strip
-            if side == "source" or not self.joint_vocabulary:
-                files[f"{side}.{tokenizer.file}"] = tokenizer.to_bytes()
-        settings |= {"joint_vocabulary": self.joint_vocabulary, **asdict(self.settings)}
-        if self.source.features:  # left out otherwise, so that older versions can read the file
-            settings["source_features"] = self.source.features.to_json()
-        return {SETTINGS_FILE: (json.dumps(settings, indent=2) + "\n").encode(), **files}
-
-    def fingerprint(self) -> dict[str, Any]:
-        """Return the settings of this codec, and a digest of each of its other files."""
-        files = self.to_files()
-        settings = json.loads(files.pop(SETTINGS_FILE))
-        digests = {
-            name: hashlib.sha256(file_bytes).hexdigest() for name, file_bytes in files.items()
-        }
-        return {SETTINGS_FILE: settings, **digests}
-
-    def changed_file(self, fingerprint: Any) -> str:
-        """Return the name of a file that differs from a fingerprint, or "" if no file differs.
-
-        The fingerprint may come from an older version of this library.
-        """
-        own = self.fingerprint()
-        if not isinstance(fingerprint, dict) or not isinstance(
-            fingerprint.get(SETTINGS_FILE), dict
-        ):
-            return ""
-        expected = {**fingerprint}
-        expected[SETTINGS_FILE] = {**_DEFAULTS, **fingerprint[SETTINGS_FILE]}
-        # Compare the settings last: another kind of tokenizer changes both the settings and other
-        # files, and the names of the other files are more useful in an error.
-        names = sorted({*own, *expected}, key=lambda name: (name == SETTINGS_FILE, name))
-        return next((name for name in names if own.get(name) != expected.get(name)), "")
+        return make_files(self.source, self.target, self.settings, joint=self.joint_vocabulary)
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes], where: str) -> "TextCodec":
@@ -323,70 +222,7 @@ class TextCodec:
         Raises:
             InputError: if a file is missing, damaged or of a newer format.
         """
-
-        def find(name: str) -> bytes:
-            if name not in files:
-                raise InputError(
-                    f"{where}: expected a model that keras-attention trained. Received: {name} is "
-                    "missing."
-                )
-            return files[name]
-
-        settings = _read_settings(find(SETTINGS_FILE), f"{where}/{SETTINGS_FILE}")
-        joint = settings.pop("joint_vocabulary")
-        features = {"source": _features(settings.pop("source_features", {}), where)}
-
-        def read(side: str) -> Tokenizer:
-            kind = TOKENIZERS[settings.pop(f"{side}_tokenizer")]
-            name = f"{'source' if joint else side}.{kind.file}"
-            return kind.from_bytes(
-                find(name),
-                where=f"{where}/{name}",
-                normalization=settings.pop(f"{side}_normalization"),
-                lowercase=settings.pop(f"{side}_lowercase"),
-                strip=settings.pop(f"{side}_strip"),
-                features=features.get(side),
-            )
-
-        source, target = map(read, SIDES)
-        try:
-            return cls(source, target, SearchSettings(**settings))
-        except ValueError as error:
-            raise InputError(
-                f"{where}/{SETTINGS_FILE}: damaged, expected valid search settings: {error}"
-            ) from None
-
-
-def _features(values: Mapping[str, list[str]], where: str) -> SourceFeatures:
-    try:
-        return SourceFeatures(values)
-    except InputError as error:
-        raise InputError(f"{where}/{SETTINGS_FILE}: damaged, {error}") from None
-
-
-def _read_settings(file_bytes: bytes, where: str) -> dict[str, Any]:
-    """Return the settings in a file, with defaults for missing ones.
-
-    An unknown key is an error, because it might change the model's outputs.
-    """
-    settings = _SETTINGS.parse(file_bytes, where)
-    damaged = f"{where}: damaged, expected {_SETTINGS.name}"
-    if unknown := settings.keys() - {"format", *_SETTINGS.keys}:
-        raise InputError(f"{damaged} without unknown keys. Received: `{min(unknown)}`.")
-    if (unicode := settings.pop("unicode", UNICODE)) != UNICODE:
-        raise InputError(
-            f"{where}: expected text normalized with Unicode {UNICODE}, the only version that "
-            f"keras-attention supports. Received: {unicode}."
-        )
-    settings = {**_DEFAULTS, **settings}
-    del settings["format"]
-    names = [settings[f"{side}_tokenizer"] for side in SIDES]
-    if settings["joint_vocabulary"] and len(set(names)) > 1:
-        raise InputError(
-            f"{damaged} with equal tokenizers because `joint_vocabulary` is true. "
-            f"Received: {names[0]} and {names[1]}."
-        )
-    return settings
+        return cls(*read_files(files, where))
 
 
 def until_end(ids: Sequence[int]) -> list[int]:

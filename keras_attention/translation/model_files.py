@@ -25,7 +25,8 @@ from keras_attention.files.schema import parse_json
 from keras_attention.kinds import describe_other
 from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.seq2seq import Seq2Seq
-from keras_attention.translation.codec import CODEC_FILES, TextCodec
+from keras_attention.translation.codec import TextCodec
+from keras_attention.translation.codec_files import CODEC_FILES, changed_file, take_fingerprint
 from keras_attention.translation.file_names import (
     CONFIDENCE_FILE,
     MODEL_FILE,
@@ -67,6 +68,15 @@ def load_short_list(folder: Path, codec: TextCodec) -> ShortList | None:
     sizes = len(codec.source.vocabulary), len(codec.target.vocabulary)
     file_bytes = read_artefact(path, largest=LARGEST_SHORT_LIST)
     return ShortList.from_bytes(file_bytes, str(path), sizes)
+
+
+def save_short_list(short_list: ShortList | None, folder: Path) -> None:
+    """Write a short list into a model's folder; remove an existing file if there is none."""
+    path = folder / SHORT_LIST_FILE
+    if short_list is None:
+        path.unlink(missing_ok=True)
+        return
+    write_file(path, short_list.to_bytes())
 
 
 def load_confidence(folder: Path, file: Path) -> Confidence:
@@ -139,7 +149,7 @@ def save_model(
         (model if include_optimizer else copy_for_inference(model)).save(temporary_path)
         if codec is not None:
             with zipfile.ZipFile(temporary_path, "a") as archive:
-                archive.comment = json.dumps(codec.fingerprint()).encode()
+                archive.comment = json.dumps(take_fingerprint(codec.to_files())).encode()
 
 
 def check_tokenizers(path: Path, folder: Path, codec: TextCodec) -> None:
@@ -153,7 +163,7 @@ def check_tokenizers(path: Path, folder: Path, codec: TextCodec) -> None:
         expected = parse_json(comment, str(path), "the fingerprints of its tokenizers")
     except InputError:
         return  # an older version wrote no comment
-    if name := codec.changed_file(expected):
+    if name := changed_file(codec.to_files(), expected):
         raise InputError(
             f"{folder / name}: expected the file that {path.name} was saved with. Received: a "
             "changed file, which would change the model's outputs; restore the original file."

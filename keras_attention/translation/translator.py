@@ -3,7 +3,7 @@
 The steps of a translation, with the function for each step:
 
     text            given to `Translator.__call__`, which calls `Translator.stream`
-    -> batch        texts of similar length, encoded and collected by `map_texts`, padded by `pad`
+    -> batch        texts of similar length, which `TextSearch` encodes, collects and pads
     -> encoder      `Seq2Seq.encode`: memory and first state, compiled by `Searches` with the search
     -> search       `search` picks `greedy_search`, `beam_search` or `sample_search`, which call
                     `Seq2Seq.step` for each target token
@@ -12,8 +12,7 @@ The steps of a translation, with the function for each step:
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache, partial
-from itertools import islice
+from functools import cached_property
 from numbers import Integral
 from pathlib import Path
 from typing import Any, overload
@@ -21,63 +20,47 @@ from typing import Any, overload
 import keras
 
 from keras_attention.decoding.confidence import Confidence
-from keras_attention.decoding.constraints import check_forced
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.search import check_room
-from keras_attention.decoding.short_list import Ids, ShortList
+from keras_attention.decoding.short_list import ShortList
 from keras_attention.errors import InputError, OptionError, check_positive, check_texts
-from keras_attention.files.atomic_writes import write_file
 from keras_attention.kinds import check_kind
 from keras_attention.models.ensemble import Ensemble, members_of
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.progress import is_interactive, report_progress
 from keras_attention.settings.arguments import keyword_arguments
-from keras_attention.text.batched_texts import EncodedText, map_texts
 from keras_attention.text.padded_batches import BATCH_NUMBERS, BATCH_TOKENS
 from keras_attention.text.source_features import add_features
-from keras_attention.text.text_limit import TextLimit, default_limit
+from keras_attention.text.text_limit import default_limit
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation.batched_pairs import EncodedPair, map_pairs
 from keras_attention.translation.codec import TextCodec, pad
 from keras_attention.translation.compatibility import check_sizes, make_codec
-from keras_attention.translation.compiled_search import Searches, compile_aligner, compile_scorer
-from keras_attention.translation.file_names import MODEL_FILE, SHORT_LIST_FILE
-from keras_attention.translation.folders.ensemble_folder import (
-    ENSEMBLE_FILE,
-    is_ensemble,
-    member_folders,
-    read_members,
-    write_members,
-)
 from keras_attention.translation.folders.presets import find_preset, write_card
+from keras_attention.translation.folders.translator_folder import (
+    TranslatorParts,
+    load_members,
+    load_parts,
+    save_parts,
+)
 from keras_attention.translation.model_files import (
     build_model,
     check_finite_weights,
-    check_tokenizers,
     copy_for_inference,
-    find_parts,
     is_narrow,
-    load_codec,
-    load_confidence,
-    load_model,
-    load_short_list,
-    save_confidence,
-    save_model,
+    save_short_list,
 )
-from keras_attention.translation.outputs.output_rule import (
-    OutputRule,
-    automaton_of,
-    make_output_rule,
-)
-from keras_attention.translation.outputs.stored_rule import check_storable, load_rule, save_rule
-from keras_attention.translation.outputs.term_rule import TermRule, term_entries
+from keras_attention.translation.outputs.kept_rules import KeptRules
+from keras_attention.translation.outputs.output_rule import OutputRule
 from keras_attention.translation.processes import LoadedModel
 from keras_attention.translation.result import PairScore, StreamedToken, Translation
-from keras_attention.translation.streaming import check_streamed, stream_tokens
-from keras_attention.translation.text_preprocessor import TextPreprocessor
-
-RULES_KEPT = 8
-"""Number of rules about outputs that a translator keeps, so that repeated calls are fast."""
+from keras_attention.translation.searches.compiled_search import (
+    Searches,
+    compile_aligner,
+    compile_scorer,
+)
+from keras_attention.translation.searches.streaming import check_streamed
+from keras_attention.translation.searches.text_search import TextSearch
 
 
 class Translator:
@@ -136,16 +119,17 @@ class Translator:
         self.max_tokens = max_tokens
         self.confidence = confidence or Confidence()
         self.output_rule = output_rule
-        self._make_rule = lru_cache(RULES_KEPT)(partial(make_output_rule, codec.target))
-        self._make_terms = lru_cache(RULES_KEPT)(partial(TermRule, codec.source, codec.target))
-        self._search = Searches(model)
-        self._scorer: Callable[[Any, Any], Any] | None = None
+        self._rules = KeptRules(codec.source, codec.target)
+        self._searches = Searches(model)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Support pickling; the copy compiles its functions again."""
         # Unpickle the marker first: in a forked process it raises an error; the model would hang.
-        names = ("model", "codec", "short_list", "max_tokens", "confidence", "output_rule")
-        return _remake, (self._mark, {name: getattr(self, name) for name in names})
+        return _remake, (self._mark, {**self._parts._asdict(), "max_tokens": self.max_tokens})
+
+    @property
+    def _parts(self) -> TranslatorParts:
+        return TranslatorParts(*(getattr(self, name) for name in TranslatorParts._fields))
 
     @classmethod
     def load(cls, path: str | Path) -> "Translator":
@@ -161,29 +145,7 @@ class Translator:
                 Also if a member of an ensemble is missing, or has other tokenizers than the first
                 member.
         """
-        return cls._load(Path(path))
-
-    @classmethod
-    def _load(cls, path: Path, *, with_confidence: bool = True) -> "Translator":
-        if is_ensemble(path):
-            ensemble = cls.load_ensemble(member_folders(path))
-            own = load_rule(path, ensemble.codec.target)
-            ensemble.output_rule = own or ensemble.output_rule
-            return ensemble
-        folder, file = find_parts(path)
-        codec = load_codec(folder)
-        rule = load_rule(folder, codec.target)
-        model, short_list = load_model(file), load_short_list(folder, codec)
-        confidence = load_confidence(folder, file) if with_confidence else None
-        check_tokenizers(file, folder, codec)
-        if is_narrow(model):  # a checkpoint keeps the precision that it was trained in
-            model = copy_for_inference(model)
-        try:
-            model.preprocessor = TextPreprocessor.from_codec(codec)
-            model.preprocessor.output_rule = rule
-            return cls(model, codec, short_list, confidence=confidence, output_rule=rule)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from None
+        return cls(**load_parts(Path(path))._asdict())
 
     @classmethod
     def from_model(
@@ -261,24 +223,7 @@ class Translator:
         Raises:
             InputError: if a model cannot be loaded, or their tokenizers differ.
         """
-        if isinstance(paths, str | Path):
-            raise InputError(f"expected a list of paths. Received: the single path {paths}.")
-        paths = list(paths)
-        if not paths:
-            raise InputError("expected at least one model. Received: none.")
-        alone = len(paths) == 1
-        loaded = [(path, cls._load(Path(path), with_confidence=alone)) for path in paths]
-        (first, translator), *others = loaded
-        for path, other in others:
-            if side := translator.codec.differs_in(other.codec):
-                raise InputError(
-                    f"{path}: expected the same tokenizers as in {first}, which all models of an "
-                    f"ensemble must share. Received: a different {side} tokenizer."
-                )
-        if not others:
-            return translator
-        models = [model for _, each in loaded for model in members_of(each.model)]
-        return cls(Ensemble(models), translator.codec, output_rule=translator.output_rule)
+        return cls(**load_members(paths)._asdict())
 
     @property
     def single_model(self) -> Seq2Seq:
@@ -316,31 +261,10 @@ class Translator:
             >>> translator("12").text[4::3]
             '--'
         """
-        self.output_rule = self._rule_of(allowed, pattern)
+        self.output_rule = self._rules.output_rule(allowed, pattern)
         for member in members_of(self.model):
             if member.preprocessor is not None:  # for `Seq2Seq.export`
                 member.preprocessor.output_rule = self.output_rule
-
-    def _rule_of(self, allowed: Iterable[str] | None, pattern: str | None) -> OutputRule | None:
-        if allowed is None and pattern is None:
-            return None
-        if allowed is not None:
-            allowed = tuple(check_texts(allowed, "allowed"))
-        try:
-            hash((allowed, pattern))
-        except TypeError:  # an argument is not a string; the function without a cache reports it
-            return self._make_rule.__wrapped__(allowed, pattern)
-        return self._make_rule(allowed, pattern)
-
-    def _terms_of(self, terms: Any, options: SearchOptions, rule: Any) -> TermRule | None:
-        if terms is None:
-            return None
-        entries = term_entries(terms)
-        if rule is not None:
-            limits = "must be None with {allowed}, {pattern} or a limit that the model stores"
-            raise OptionError("terms", limits, terms=f"{len(entries)} terms")
-        check_forced(options)
-        return self._make_terms(entries)
 
     def save(self, folder: str | Path) -> None:
         """Write the model, its tokenizers, its confidence and the limit on its outputs to `folder`.
@@ -352,21 +276,7 @@ class Translator:
             InputError: if a single model is written to an ensemble's folder, or the reverse; if the
                 `output_rule` was made from an automaton.
         """
-        folder = Path(folder)
-        check_storable(self.output_rule)
-        if isinstance(self.model, Ensemble):
-            self._save_members(self.model, folder)
-            return
-        if is_ensemble(folder):
-            raise _other_kind(folder / ENSEMBLE_FILE, "a single model")
-        model = self.model
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, file_bytes in self.codec.to_files().items():
-            write_file(folder / name, file_bytes)
-        self.save_short_list(folder)
-        save_model(model, folder / MODEL_FILE, codec=self.codec)
-        save_confidence(self.confidence, folder)
-        save_rule(self.output_rule, folder)
+        save_parts(self._parts, Path(folder))
 
     @classmethod
     def from_preset(cls, preset: str | Path) -> "Translator":
@@ -397,27 +307,9 @@ class Translator:
         self.save(folder)
         write_card(Path(folder), model, self.codec, metrics or {}, tags)
 
-    def _save_members(self, ensemble: Ensemble, folder: Path) -> None:
-        if (folder / MODEL_FILE).exists():
-            raise _other_kind(folder / MODEL_FILE, "an ensemble")
-        if is_ensemble(folder) and any(seed is not None for seed in read_members(folder).values()):
-            raise InputError(
-                f"{folder}: expected a new folder to save an ensemble. Received: the folder of "
-                "`train --seeds`, whose runs would no longer belong to it."
-            )
-        names = [f"member-{number}" for number in range(1, len(ensemble.models) + 1)]
-        for name, model in zip(names, ensemble.models, strict=True):
-            Translator(model, self.codec).save(folder / name)
-        write_members(folder, dict.fromkeys(names))
-        save_rule(self.output_rule, folder)
-
     def save_short_list(self, folder: str | Path) -> None:
         """Write the short list only; if there is none, remove an existing file."""
-        path = Path(folder) / SHORT_LIST_FILE
-        if self.short_list is None:
-            path.unlink(missing_ok=True)
-            return
-        write_file(path, self.short_list.to_bytes())
+        save_short_list(self.short_list, Path(folder))
 
     @overload
     def __call__(self, texts: str, **options: Any) -> Translation: ...
@@ -517,88 +409,49 @@ class Translator:
                 before it are yielded first. Also if one of the `terms` cannot be used.
             TypeError: if `texts` is not an iterable of strings, or an option is unknown.
         """
-        whole = not isinstance(texts, str)
-        if whole:
-            check_texts(texts)
+        by_token = isinstance(texts, str)
+        texts = [texts] if by_token else check_texts(texts)
         self._mark.check_process()
         check_positive(batch_size=batch_size)
         if not isinstance(first, Integral) or not 0 <= first <= 2**62:
             raise ValueError(f"`first` must be an integer from 0 to 2 ** 62. Received: {first!r}.")
-        SearchOptions.check_names(options, *_own_arguments())
-        if not whole:
+        others = keyword_arguments(Translator.stream) + keyword_arguments(Translator.__call__)
+        SearchOptions.check_names(options, *others)
+        if by_token:
             options = {"beam_width": 1, **options}
             check_streamed(**options, terms=terms)
+        search = self._text_search(options, prefix, allowed, pattern)
+        texts = self._with_features(texts, features)
+        if by_token:
+            return search.stream(next(iter(texts)))
+        forced = self._rules.term_rule(terms, search.options, search.rule)
+        return search.translate(texts, forced, batch_size=batch_size, first=first, advance=advance)
+
+    def _text_search(
+        self,
+        options: Mapping[str, Any],
+        prefix: str,
+        allowed: Iterable[str] | None,
+        pattern: str | None,
+    ) -> TextSearch:
+        """Check the options of a search and the limits on its outputs, and return the search."""
         chosen = self.codec.settings.options(**options)
         begin = self.codec.encode_prefix(prefix)
         if len(begin) > chosen.max_length:
             limit = f"must not be longer than {{max_length}} ({chosen.max_length} tokens)"
             raise OptionError("prefix", limit, prefix=f"{prefix!r}, of {len(begin)} tokens")
-        rule = self._rule_of(allowed, pattern) or self.output_rule
+        rule = self._rules.output_rule(allowed, pattern) or self.output_rule
         if rule is not None:
             rule.check(chosen, prefix, begin)
-        texts = self._with_features(texts if whole else [texts], features)
-        if whole:
-            forced = self._terms_of(terms, chosen, rule)
-            return self._stream(texts, chosen, begin, rule, forced, batch_size, first, advance)
-        return self._stream_tokens(next(iter(texts)), chosen, begin, rule)
-
-    def _stream_tokens(
-        self, text: str, options: SearchOptions, prefix: Sequence[int], rule: OutputRule | None
-    ) -> Iterator[StreamedToken]:
-        ids = pad([TextLimit(self.max_tokens).encode(text, self.codec.source)])
-        check_room(self.model, options.max_length)
-        words = self.codec.source.tokens(text)
-        listed = None if rule else self._short_listed(ids, prefix)
-        steps = self._search.steps(
-            ids, options, prefix=prefix, allowed=listed, automaton=automaton_of(rule)
-        )
-        if len(words) == 1:  # the output of a text without tokens is the prefix
-            steps = (step._replace(score=0.0) for step in islice(steps, len(prefix)))
-        return stream_tokens(self.codec, words, steps)
-
-    def _stream(
-        self,
-        texts: Iterable[str],
-        options: SearchOptions,
-        prefix: Sequence[int],
-        rule: OutputRule | None,
-        forced: TermRule | None,
-        batch_size: int,
-        first: int,
-        advance: Callable[[int], object],
-    ) -> Iterator[Translation]:
-        rows, tokens = self._batch_limits(options, batch_size)
-        grouping = forced.grouping(options, prefix) if forced else None
-
-        def translate(batch: Sequence[EncodedText]) -> list[Translation]:
-            padded = pad([each.ids for each in batch])
-            tables: dict[str, Any] = {"automaton": rule.automaton} if rule else {}
-            if forced:
-                tables = forced.tables([each.known for each in batch], options.beam_width)
-            # A short list may lack tokens that the allowed outputs need.
-            listed = None if tables else self._short_listed(padded, prefix)
-            arrays = self._search(
-                padded,
-                options,
-                prefix=prefix,
-                first=first + batch[0].number,
-                allowed=listed,
-                **tables,
-            )
-            found = self.codec.translations([each.text for each in batch], *arrays, prefix=prefix)
-            advance(len(batch))
-            return found
-
-        yield from map_texts(
-            translate,
-            texts,
-            self.codec.source,
-            TextLimit(self.max_tokens),
-            batch_size=batch_size,
-            rows=rows,
-            tokens=tokens,
-            sort=not options.sample,  # a sample depends on the number of its text
-            grouping=grouping,
+        return TextSearch(
+            model=self.model,
+            codec=self.codec,
+            searches=self._searches,
+            options=chosen,
+            prefix=begin,
+            rule=rule,
+            short_list=self.short_list,
+            max_tokens=self.max_tokens,
         )
 
     def _with_features(
@@ -606,18 +459,6 @@ class Translator:
     ) -> Iterable[str]:
         self.codec.source.features.check(features or {})
         return add_features(texts, features or {})
-
-    def _batch_limits(self, options: SearchOptions, batch_size: int) -> tuple[int, int]:
-        """Return the largest numbers of sources and of padded tokens in a batch."""
-        width, vocabulary = options.beam_width, len(self.codec.target.vocabulary)
-        rows = max(1, BATCH_NUMBERS // (width * vocabulary))
-        tokens = BATCH_NUMBERS // (width * options.max_length)
-        return min(batch_size, rows), min(BATCH_TOKENS, tokens)
-
-    def _short_listed(self, ids: Ids, prefix: Sequence[int]) -> Ids | None:
-        if self.short_list is None or isinstance(self.model, Ensemble):
-            return None
-        return self.short_list.allowed(self.model.split_features(ids)[1], prefix)
 
     def score(
         self,
@@ -668,6 +509,22 @@ class Translator:
             )
         )
 
+    @cached_property
+    def _scorer(self) -> Callable[[Any, Any], Any]:
+        return compile_scorer(self.model)
+
+    def _score_batch(self, pairs: Sequence[EncodedPair]) -> list[PairScore]:
+        source, target = pad([pair.source for pair in pairs]), pad([pair.target for pair in pairs])
+        values = keras.ops.convert_to_numpy(self._scorer(source, target))
+        return [
+            PairScore(
+                *pair.texts,
+                tuple(self.codec.target.tokens(pair.texts[1])),
+                tuple(row[: len(pair.target)].astype(float).tolist()),
+            )
+            for pair, row in zip(pairs, values, strict=True)
+        ]
+
     def align(self, source: Any, target_in: Any) -> Any:
         """Return the alignments `[B, T, S]` of given targets, as `compile_aligner` computes them.
 
@@ -682,32 +539,6 @@ class Translator:
     def aligner(self) -> Callable[[Any, Any], Any]:
         """The function that `compile_aligner` returns for the model; see `align`."""
         return compile_aligner(self.model)
-
-    def _score_batch(self, pairs: Sequence[EncodedPair]) -> list[PairScore]:
-        if self._scorer is None:
-            self._scorer = compile_scorer(self.model)
-        source, target = pad([pair.source for pair in pairs]), pad([pair.target for pair in pairs])
-        values = keras.ops.convert_to_numpy(self._scorer(source, target))
-        return [
-            PairScore(
-                *pair.texts,
-                tuple(self.codec.target.tokens(pair.texts[1])),
-                tuple(row[: len(pair.target)].astype(float).tolist()),
-            )
-            for pair, row in zip(pairs, values, strict=True)
-        ]
-
-
-def _other_kind(file: Path, kind: str) -> InputError:
-    return InputError(
-        f"{file.parent}: expected a new folder, or one that already holds {kind}, to save {kind}. "
-        f"Received: a folder with {file.name}."
-    )
-
-
-def _own_arguments() -> list[str]:
-    """Return the arguments of a translation that are not search options."""
-    return keyword_arguments(Translator.stream) + keyword_arguments(Translator.__call__)
 
 
 def _remake(_: LoadedModel, arguments: Mapping[str, Any]) -> Translator:

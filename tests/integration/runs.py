@@ -60,7 +60,7 @@ def train_eagerly(patch):
 
 def search_eagerly(patch):
     """Search without graphs, because tracing a graph takes longer than a few short searches."""
-    from keras_attention.translation import compiled_search
+    from keras_attention.translation.searches import compiled_search
 
     compile_arrays = compiled_search.compile_arrays
 
@@ -78,7 +78,7 @@ def without_graphs(translator):
     texts, so each text is translated only once with the same options.
     """
     from keras_attention import Translator
-    from keras_attention.translation.compiled_search import Searches
+    from keras_attention.translation.searches.compiled_search import Searches
 
     class EagerSearches(Searches):
         def _find(self, *arguments):
@@ -89,7 +89,7 @@ def without_graphs(translator):
     class RememberingTranslator(Translator):
         def __init__(self, model, codec):
             super().__init__(model, codec)
-            self._search, self._known = EagerSearches(model), {}
+            self._searches, self._known = EagerSearches(model), {}
 
         def __call__(self, texts, **options):
             if isinstance(texts, str):

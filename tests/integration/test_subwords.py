@@ -22,7 +22,7 @@ from keras_attention.export.tflite.conversion import export_tflite
 from keras_attention.export.verify import verify
 from keras_attention.training.assembly.tokenizers import learn_tokenizers
 from keras_attention.training.recipe.recipe import load_recipe
-from keras_attention.training.recipe.sections import TextConfig
+from keras_attention.training.recipe.text_config import TextConfig
 from keras_attention.training.train import train
 from keras_attention.translation.codec import TextCodec
 

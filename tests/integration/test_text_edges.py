@@ -14,7 +14,7 @@ from keras_attention.export.saved_model.saved_model_translator import SavedModel
 from keras_attention.text.normalization import EDGES
 from keras_attention.training.recipe.recipe import load_recipe
 from keras_attention.training.train import train
-from keras_attention.translation.codec import CODEC_FILES, SETTINGS_FILE
+from keras_attention.translation.codec_files import CODEC_FILES, SETTINGS_FILE
 
 DATE = "march 27, 2016"
 

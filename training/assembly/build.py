@@ -8,16 +8,16 @@ import keras
 
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError, OptionError
-from keras_attention.models.config import LayerConfig
-from keras_attention.models.freezing import variable_rates
+from keras_attention.models.layer_config import LayerConfig
 from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.models.training.freezing import variable_rates
 from keras_attention.objectives.fenchel_young import output_loss
 from keras_attention.objectives.metrics import MaskedAccuracy
 from keras_attention.translation.codec import TextCodec
 
 from ..data.pairs import Pair
+from ..recipe.data_config import DataConfig
 from ..recipe.recipe import Recipe
-from ..recipe.sections import DataConfig
 from .extended_tokenizers import extend_tokenizers
 from .optimizer import build_optimizer
 from .precision import RunPrecision, choose_precision

@@ -14,7 +14,7 @@ from keras_attention.text.vocabulary import Vocabulary
 from keras_attention.translation.codec import SIDES
 
 from ..data.pairs import Pair
-from ..recipe.sections import TextConfig
+from ..recipe.text_config import TextConfig
 
 _SHOWN = 10
 """Number of unknown characters that an error lists."""

@@ -7,7 +7,7 @@ import os
 
 from keras_attention.translation.codec import TextCodec
 
-from ..recipe.sections import ModelConfig
+from ..recipe.model_config import ModelConfig
 
 WEIGHT_BYTES = 4
 _TRAINED_BYTES = 4 * WEIGHT_BYTES

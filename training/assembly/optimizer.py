@@ -9,7 +9,7 @@ import keras
 from keras_attention.fast.fused_adam import FusedAdam
 from keras_attention.objectives.schedules import WarmUp
 
-from ..recipe.sections import TrainingConfig
+from ..recipe.training_config import TrainingConfig
 
 
 def build_optimizer(

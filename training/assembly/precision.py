@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from ..recipe.sections import TrainingConfig
+from ..recipe.training_config import TrainingConfig
 
 _LEAST_CAPABILITY = 8, 0
 """The compute capability of the first NVIDIA GPUs that compute in bfloat16 (Ampere)."""

@@ -12,7 +12,7 @@ from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation.codec import TextCodec
 
 from ..data.vector_files import Vector, read_vectors
-from ..recipe.sections import ModelConfig
+from ..recipe.model_config import ModelConfig
 
 _logger = logging.getLogger(__name__)
 

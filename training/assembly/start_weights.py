@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_attention.errors import InputError
-from keras_attention.models.freezing import variable_rates
 from keras_attention.models.seq2seq import Seq2Seq
+from keras_attention.models.training.freezing import variable_rates
 from keras_attention.special_tokens import SPECIAL_TOKENS
 
 _logger = logging.getLogger(__name__)

@@ -20,7 +20,8 @@ from keras_attention.translation.translator import Translator
 from ..data.data_paths import teacher_paths
 from ..recipe.languages import feature_names
 from ..recipe.recipe import Recipe
-from ..recipe.sections import TextConfig, TrainingConfig
+from ..recipe.text_config import TextConfig
+from ..recipe.training_config import TrainingConfig
 
 _Path = str | os.PathLike[str]
 

@@ -21,8 +21,9 @@ from keras_attention.text.vocabulary import Vocabulary
 from ..data.data_store import remembered
 from ..data.pairs import Pair
 from ..data.stored_pairs import StoredPairs
+from ..recipe.data_config import DataConfig
 from ..recipe.languages import feature_names
-from ..recipe.sections import DataConfig, TextConfig
+from ..recipe.text_config import TextConfig
 
 DEFAULT_SUBWORDS = 8000
 

@@ -18,7 +18,7 @@ from keras_attention.translation.codec import TextCodec
 from ..data.data_paths import find_files
 from ..data.languages import each_language
 from ..data.pairs import Pair, split_rows
-from ..recipe.sections import DataConfig
+from ..recipe.data_config import DataConfig
 from ..tasks.known_alignments import KNOWN, known_alignments
 from .sequences import Guide, Weights
 

@@ -9,7 +9,7 @@ from keras_attention.special_tokens import UNKNOWN_ID
 from keras_attention.translation.codec import TextCodec
 
 from ..data.pairs import Pair
-from ..recipe.sections import TextConfig
+from ..recipe.text_config import TextConfig
 
 
 def find_pointers(

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from keras_attention.translation.model_files import load_model
 
-from ..recipe.sections import TrainingConfig
+from ..recipe.training_config import TrainingConfig
 from ..run.run_folder import RunFolder
 
 Weights = list[npt.NDArray[np.float32]]

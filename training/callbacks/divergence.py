@@ -12,7 +12,7 @@ from keras_attention.errors import InputError
 from keras_attention.translation.file_names import MODEL_FILE
 from keras_attention.translation.model_files import has_finite_weights
 
-from ..recipe.sections import TrainingConfig
+from ..recipe.training_config import TrainingConfig
 from ..run.run_folder import RunFolder
 from ..run.training_plan import TrainingPlan
 

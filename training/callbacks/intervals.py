@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..recipe.sections import TrainingConfig
+from ..recipe.training_config import TrainingConfig
 
 
 class SeedDropout(keras.callbacks.Callback):

@@ -15,7 +15,7 @@ import keras
 
 from keras_attention.translation.translator import Translator
 
-from ..recipe.sections import TrainingConfig
+from ..recipe.training_config import TrainingConfig
 from ..run.run_folder import RunFolder
 
 

@@ -13,7 +13,7 @@ from keras_attention.files.path_errors import errors_of_writing
 
 from ..metrics.metric_kinds import format_value
 from ..metrics.text_metrics import higher_is_better
-from ..recipe.sections import TrainingConfig
+from ..recipe.training_config import TrainingConfig
 from ..run.run_folder import RunFolder
 from ..run.training_plan import TrainingPlan
 

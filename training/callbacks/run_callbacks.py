@@ -14,7 +14,7 @@ from keras_attention.translation.translator import Translator
 
 from ..data.pairs import Pair
 from ..metrics.text_metrics import higher_is_better
-from ..recipe.sections import TrainingConfig
+from ..recipe.training_config import TrainingConfig
 from ..run.run_folder import RunFolder
 from ..run.training_plan import TrainingPlan
 from .averaging import with_average

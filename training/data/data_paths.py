@@ -11,8 +11,10 @@ from dataclasses import replace
 from keras_attention.errors import InputError
 from keras_attention.files.patterns import has_wildcard, matching_files
 
+from ..recipe.data_config import DataConfig
+from ..recipe.model_config import ModelConfig
 from ..recipe.recipe import Recipe
-from ..recipe.sections import DataConfig, ModelConfig, TrainingConfig
+from ..recipe.training_config import TrainingConfig
 from .datasets import fetch_command
 
 PAIR_KEYS = ("path", "target_path", "validation_path", "validation_target_path")

@@ -24,7 +24,7 @@ from keras_attention.files.file_states import load_checksums, save_checksums
 from keras_attention.files.path_errors import not_writable
 from keras_attention.files.waiting_lock import WaitingLock
 
-from ..recipe.sections import DataConfig
+from ..recipe.data_config import DataConfig
 from .store_files import (
     CHARACTERS,
     PAIRS,

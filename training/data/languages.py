@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ..recipe.data_config import DataConfig
 from ..recipe.languages import LANGUAGES, feature_names, list_codes
-from ..recipe.sections import DataConfig
 
 
 def each_language(config: DataConfig) -> Iterator[DataConfig]:

@@ -11,7 +11,7 @@ import numpy as np
 from keras_attention.errors import InputError
 from keras_attention.text.source_features import add_features
 
-from ..recipe.sections import RECORDS, DataConfig
+from ..recipe.data_config import RECORDS, DataConfig
 from ..tasks.dates import generate_dates
 from ..tasks.synthetic import TASKS, generate
 from .data_paths import find_files

@@ -13,7 +13,7 @@ from keras_attention.files.path_errors import not_readable
 from keras_attention.files.text_files import read_lines
 from keras_attention.text.normalization import is_blank
 
-from ..recipe.sections import DataConfig
+from ..recipe.data_config import DataConfig
 from .tables import one_line
 
 Record = tuple[str, Mapping[str, Any]]

@@ -22,7 +22,7 @@ from keras_attention.files.path_errors import errors_of_writing
 from keras_attention.files.schema import JsonFile, dictionary_of, integer, text
 from keras_attention.progress import Advance, is_interactive, report_progress
 
-from ..recipe.sections import DataConfig
+from ..recipe.data_config import DataConfig
 from .data_paths import find_files
 from .languages import each_language
 from .stored_pairs import ENDS_FILE, TEXTS_FILE, Pair, write_texts

@@ -11,7 +11,7 @@ from unicodedata import normalize
 from keras_attention.errors import InputError
 from keras_attention.text.normalization import EDGES, is_blank
 
-from ..recipe.sections import DataConfig
+from ..recipe.data_config import DataConfig
 
 Row = tuple[int, list[str]]
 """The number of the line where a row starts, counted from 1, and its fields."""

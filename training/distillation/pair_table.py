@@ -12,7 +12,7 @@ from keras_attention.files.atomic_writes import write_atomically
 
 from ..data.data_paths import literal
 from ..data.pairs import Pair
-from ..recipe.sections import DataConfig
+from ..recipe.data_config import DataConfig
 
 
 def format_pairs(pairs: Iterable[Pair]) -> str:

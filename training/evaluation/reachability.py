@@ -13,7 +13,7 @@ from keras_attention.translation.codec import TextCodec
 from ..data.pairs import Pair
 from ..metrics.metric_kinds import BLEU_ORDER, Bleu
 from ..recipe.recipe import Recipe
-from ..recipe.sections import TrainingConfig
+from ..recipe.training_config import TrainingConfig
 
 HINT_SHARE = 0.01
 """`model.copying` is suggested if at least this share of the pairs has a token to copy."""

@@ -1,7 +1,7 @@
 """Recipes: one TOML file holds everything that a training run depends on.
 
-Each field of the classes in `sections.py`, and of the library's settings classes that they inherit
-from, declares its explanation, choices and range. Checks, error messages and the output of
+Each field of a section's class, such as `DataConfig`, and of the library's settings classes that it
+inherits from, declares its explanation, choices and range. Checks, error messages and the output of
 `train --show` derive from these fields, so to add a setting, add a field.
 """
 
@@ -22,16 +22,14 @@ from keras_attention.files.atomic_writes import write_file
 from keras_attention.files.text_files import decode_lines, read_lines
 from keras_attention.settings.setting import setting
 
+from .data_config import DataConfig
+from .decoding_config import DecodingConfig
+from .model_config import ModelConfig
 from .renamed import RENAMED, warn_of_old
-from .sections import (
-    DataConfig,
-    DecodingConfig,
-    ModelConfig,
-    TextConfig,
-    TrainingConfig,
-)
 from .settings import RecipeSetting, Section
 from .start_settings import check_start_settings, start_settings
+from .text_config import TextConfig
+from .training_config import TrainingConfig
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -8,7 +8,8 @@ from typing import Any
 
 from keras_attention.errors import InputError
 
-from .sections import ModelConfig, TextConfig
+from .model_config import ModelConfig
+from .text_config import TextConfig
 
 _EMBEDDINGS = ("model.source_embeddings", "model.target_embeddings")
 _LEARNING = ("source_vocabulary_size", "target_vocabulary_size", "min_count")

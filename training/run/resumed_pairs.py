@@ -14,8 +14,8 @@ from ..data.data_paths import EMBEDDING_KEYS, PATH_KEYS
 from ..data.data_store import DataStore
 from ..data.pairs import Pair, read_pairs, split_pairs
 from ..data.stored_pairs import join_pairs, take_rows
+from ..recipe.data_config import DataConfig
 from ..recipe.recipe import Recipe
-from ..recipe.sections import DataConfig
 from .fingerprints import TEACHER_KEY, changed_file, teacher_files
 from .origin import read_origin
 from .run_data import RunData, digest_pairs, load_run_recipe, read_run_data

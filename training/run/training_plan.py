@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from keras_attention.errors import InputError
 
-from ..recipe.sections import TrainingConfig
+from ..recipe.training_config import TrainingConfig
 
 LONGEST_WARM_UP = 10
 """Largest ratio of the warm-up's length to the run's. At this ratio, the learning rate reaches only

@@ -19,7 +19,7 @@ from keras_attention import BahdanauAttention, LuongAttention, MaskedAccuracy, M
 from keras_attention.decoding.options import SearchOptions
 from keras_attention.fast.fused_adam import FusedAdam
 from keras_attention.models.seq2seq import Seq2Seq
-from keras_attention.translation.compiled_search import Searches
+from keras_attention.translation.searches.compiled_search import Searches
 
 
 class Growing:

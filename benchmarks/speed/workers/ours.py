@@ -20,8 +20,8 @@ from keras_attention.training.batches.recipe_batches import make_batches
 from keras_attention.training.data.pair_files import read_parallel
 from keras_attention.training.recipe.recipe import load_recipe
 from keras_attention.translation.codec import TextCodec
-from keras_attention.translation.compiled_search import Searches
 from keras_attention.translation.model_files import load_codec
+from keras_attention.translation.searches.compiled_search import Searches
 from keras_attention.translation.translator import Translator
 
 

@@ -12,8 +12,8 @@ from keras_attention.errors import InputError
 from keras_attention.text.source_features import add_features
 from keras_attention.training.data.data_paths import literal
 from keras_attention.training.data.pairs import Pair, read_pairs
+from keras_attention.training.recipe.data_config import FILE_FORMATS, DataConfig
 from keras_attention.training.recipe.recipe import parse_override
-from keras_attention.training.recipe.sections import FILE_FORMATS, DataConfig
 from keras_attention.training.run.held_out import read_held_out
 from keras_attention.translation.folders.model_paths import check_model_path
 

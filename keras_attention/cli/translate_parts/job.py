@@ -136,7 +136,7 @@ def _files_of(path: Path, *, confidence: bool) -> Iterator[Path]:
     elif is_export(path):
         yield from sorted(each for each in path.rglob("*") if each.is_file())
     else:
-        from keras_attention.translation.codec import CODEC_FILES
+        from keras_attention.translation.codec_files import CODEC_FILES
 
         names = (
             *CODEC_FILES,

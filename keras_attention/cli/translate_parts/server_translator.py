@@ -9,7 +9,7 @@ from keras_attention.decoding.options import ServedOptions
 from keras_attention.errors import InputError
 from keras_attention.serving import ServingClient
 from keras_attention.translation.result import Translate, Translation
-from keras_attention.translation.streaming import StreamText
+from keras_attention.translation.searches.streaming import StreamText
 
 SERVED_AT_ONCE = 4
 """Largest number of requests that wait for an answer at the same time."""

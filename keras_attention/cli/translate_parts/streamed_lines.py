@@ -15,7 +15,7 @@ from keras_attention.cli.translate_parts.outputs import Tally
 from keras_attention.cli.translate_parts.translated_lines import Problems
 from keras_attention.errors import InputError, TextError
 from keras_attention.translation.folders.model_paths import check_model_path, is_export
-from keras_attention.translation.streaming import StreamText, check_streamed, text_parts
+from keras_attention.translation.searches.streaming import StreamText, check_streamed, text_parts
 
 
 def check_combined(**options: object) -> None:

@@ -1,1 +1,1 @@
-"""Folders of models: ensembles, published presets, and errors about a path without a model."""
+"""Folders of translators and of ensembles, presets on hubs, and errors about wrong paths."""

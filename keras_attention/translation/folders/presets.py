@@ -13,7 +13,8 @@ from keras_attention.distribution import DISTRIBUTION, install_command
 from keras_attention.errors import InputError
 from keras_attention.files.atomic_writes import write_file
 from keras_attention.models.seq2seq import Seq2Seq
-from keras_attention.translation.codec import CODEC_FILES, TextCodec
+from keras_attention.translation.codec import TextCodec
+from keras_attention.translation.codec_files import CODEC_FILES
 from keras_attention.translation.file_names import (
     CONFIDENCE_FILE,
     LIMIT_FILE,

@@ -8,8 +8,8 @@ from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.decoding.short_list import ShortList
 from keras_attention.errors import InputError
 from keras_attention.text.tokenizers import WordTokenizer
-from keras_attention.translation import compiled_search
 from keras_attention.translation.codec import TextCodec
+from keras_attention.translation.searches import compiled_search
 
 SOURCES, TARGETS = 9, 1300
 

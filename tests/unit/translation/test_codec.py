@@ -11,13 +11,12 @@ from keras_attention.text.normalization import Normalizer
 from keras_attention.text.subword_learning import learn_subwords
 from keras_attention.text.tokenizers import CharacterTokenizer, SubwordTokenizer, WordTokenizer
 from keras_attention.text.vocabulary import Vocabulary
-from keras_attention.translation.codec import (
+from keras_attention.translation.codec import SearchSettings, TextCodec, pad, until_end
+from keras_attention.translation.codec_files import (
     CODEC_FILES,
     SETTINGS_FILE,
-    SearchSettings,
-    TextCodec,
-    pad,
-    until_end,
+    changed_file,
+    take_fingerprint,
 )
 
 FILES = [SETTINGS_FILE, "source.vocabulary.txt", "target.vocabulary.txt"]
@@ -286,22 +285,22 @@ def test_extreme_values_in_the_settings_are_reported_as_damage(codec, value):
 
 
 def test_a_fingerprint_shows_which_file_has_changed(codec):
-    fingerprint = json.loads(json.dumps(codec.fingerprint()))
-    assert codec.changed_file(fingerprint) == ""
+    fingerprint = json.loads(json.dumps(take_fingerprint(codec.to_files())))
+    assert changed_file(codec.to_files(), fingerprint) == ""
     older = {**fingerprint, SETTINGS_FILE: dict(fingerprint[SETTINGS_FILE])}
     del older[SETTINGS_FILE]["no_repeat_ngram"]  # a missing newer setting has its default
-    assert codec.changed_file(older) == ""
+    assert changed_file(codec.to_files(), older) == ""
     source = WordTokenizer(Vocabulary(["words", "two"]))
     other = TextCodec(source, codec.target, codec.settings)
-    assert other.changed_file(fingerprint) == "source.vocabulary.txt"
+    assert changed_file(other.to_files(), fingerprint) == "source.vocabulary.txt"
     characters = TextCodec(CharacterTokenizer(source.vocabulary), codec.target, codec.settings)
-    assert characters.changed_file(codec.fingerprint()) == "source.vocabulary.txt"
+    assert changed_file(characters.to_files(), fingerprint) == "source.vocabulary.txt"
     wider = TextCodec(codec.source, codec.target, replace(codec.settings, beam_width=3))
-    assert wider.changed_file(fingerprint) == SETTINGS_FILE
+    assert changed_file(wider.to_files(), fingerprint) == SETTINGS_FILE
     subwords = SubwordTokenizer(learn_subwords(["low lower lowest", "new newer newest"], 18))
-    assert TextCodec(subwords, codec.target, codec.settings).changed_file(fingerprint)
+    assert changed_file(TextCodec(subwords, codec.target, codec.settings).to_files(), fingerprint)
     for none in (None, 3, [], {}, {SETTINGS_FILE: 3}):
-        assert codec.changed_file(none) == ""
+        assert changed_file(codec.to_files(), none) == ""
 
 
 def test_a_length_penalty_may_be_an_integer(codec):

@@ -115,10 +115,10 @@ def test_a_text_without_tokens_still_has_an_empty_output(translator):
 
 def test_rules_that_are_used_again_are_not_compiled_again(translator):
     translator("a", pattern="[ab]{3}")
-    before = translator._make_rule.cache_info().misses
+    before = translator._rules._make_rule.cache_info().misses
     translator(["a", "b"], pattern="[ab]{3}")
     translator(["a"], pattern="[ab]{3}", beam_width=2)
-    assert translator._make_rule.cache_info().misses == before
+    assert translator._rules._make_rule.cache_info().misses == before
 
 
 @pytest.mark.parametrize(

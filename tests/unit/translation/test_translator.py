@@ -96,13 +96,13 @@ def test_stream_reads_one_batch_at_a_time(translator):
 
 
 def test_texts_of_similar_length_are_searched_together(translator, monkeypatch):
-    widths, search = [], translator._search
+    widths, search = [], translator._searches
 
     def spy(ids, *arguments, **options):
         widths.append(ids.shape[1])
         return search(ids, *arguments, **options)
 
-    monkeypatch.setattr(translator, "_search", spy)
+    monkeypatch.setattr(translator, "_searches", spy)
     found = translator(["a", "abcdabcd", "b", "dcbadcba"], batch_size=2)
     assert widths == [2, 9]
     assert [each.source for each in found] == ["a", "abcdabcd", "b", "dcbadcba"]
@@ -137,7 +137,7 @@ def test_search_is_traced_once_for_all_shapes(translator):
     for text in ("abc", "a" * 14):
         list(translator.stream(text))
     plain = translator.codec.settings.options()
-    searches, counts = translator._search._compiled, {}
+    searches, counts = translator._searches._compiled, {}
     for (kind, options, inputs), found in searches.items():
         traced = [each.experimental_get_tracing_count() for each in keras.tree.flatten(found)]
         if kind == "steps":

@@ -12,8 +12,8 @@ from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import TextError
 from keras_attention.text.padded_batches import BATCH_TOKENS, batch_by_tokens
 from keras_attention.translation.codec import TextCodec
-from keras_attention.translation.compiled_search import compile_aligner
 from keras_attention.translation.forced_alignment import align_pairs
+from keras_attention.translation.searches.compiled_search import compile_aligner, compile_scorer
 
 FEW = 40
 """The limit of padded tokens in a batch; it is small, so that a test has many batches."""
@@ -48,8 +48,8 @@ def shapes(translator, monkeypatch):
         found.append((len(source), max(source.shape[1], target.shape[1])))
         return np.zeros((*target.shape, source.shape[1]))
 
-    monkeypatch.setattr(translator, "_search", search)
-    monkeypatch.setattr(translator, "_scorer", scorer)
+    monkeypatch.setattr(translator, "_searches", search)
+    monkeypatch.setitem(translator.__dict__, "_scorer", scorer)
     monkeypatch.setitem(translator.__dict__, "aligner", aligner)
     return found
 
@@ -92,7 +92,7 @@ def test_batches_to_score_have_a_limited_number_of_logits(translator, shapes, mo
 
 def test_wide_beams_make_batches_small(translator, shapes, monkeypatch):
     sources = texts(*[4] * 12)
-    monkeypatch.setattr("keras_attention.translation.translator.BATCH_NUMBERS", 8 * 30)
+    monkeypatch.setattr("keras_attention.translation.searches.text_search.BATCH_NUMBERS", 8 * 30)
     for options in ({"beam_width": 10}, {"beam_width": 10, "sample": True}):
         shapes.clear()
         translator(sources, max_length=1, **options)
@@ -150,10 +150,10 @@ def test_results_do_not_depend_on_the_batches(translator, monkeypatch):
     sources, targets = texts(3, 21, 1, 12, 12, 2), texts(2, 4, 19, 1, 3, 1)
     pairs = list(zip(sources, targets, strict=True))
     used = []
-    compiling = "keras_attention.translation.compiled_search.compile_arrays"
+    compiling = "keras_attention.translation.searches.compiled_search.compile_arrays"
     monkeypatch.setattr(compiling, lambda function, _: function)
     monkeypatch.setitem(translator.__dict__, "aligner", compile_aligner(translator.model))
-    monkeypatch.setattr(translator, "_scorer", None)
+    monkeypatch.setitem(translator.__dict__, "_scorer", compile_scorer(translator.model))
 
     def small(items, length, *, rows=None, tokens=FEW):
         for batch in batch_by_tokens(items, length, rows=rows, tokens=min(tokens, FEW)):

@@ -51,7 +51,7 @@ def make_translator(seed=0, **settings):
 @pytest.fixture(autouse=True)
 def uncompiled(monkeypatch):
     """Do not compile functions: tracing a graph for each option would take most of the time."""
-    compiling = "keras_attention.translation.compiled_search.compile_arrays"
+    compiling = "keras_attention.translation.searches.compiled_search.compile_arrays"
     monkeypatch.setattr(compiling, lambda function, count: function)
 
 

@@ -13,7 +13,8 @@ from keras_attention.text.source_features import SourceFeatures
 from keras_attention.text.tokenizers import CharacterTokenizer, WordTokenizer
 from keras_attention.text.unicode_version import _RANGES, UNICODE
 from keras_attention.text.vocabulary import Vocabulary
-from keras_attention.translation.codec import SETTINGS_FILE, TextCodec
+from keras_attention.translation.codec import TextCodec
+from keras_attention.translation.file_names import SETTINGS_FILE
 
 SCRIPT = Path(__file__).parents[4] / "export" / "web" / "page" / "tokenizer.js"
 RUN = """

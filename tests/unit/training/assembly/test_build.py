@@ -19,8 +19,8 @@ from keras_attention.attention.registry import MECHANISMS
 from keras_attention.attention.scaled_dot_product_attention import ScaledDotProductAttention
 from keras_attention.ops.mappings import MAPPINGS
 from keras_attention.training.assembly.build import build_codec, build_model, make_fit_variables
+from keras_attention.training.recipe.model_config import ModelConfig
 from keras_attention.training.recipe.recipe import SETTINGS, load_recipe
-from keras_attention.training.recipe.sections import ModelConfig
 from keras_attention.translation.model_files import load_model
 
 PAIRS = [("two words", "두 낱말"), ("words", "낱말"), ("two", "두"), ("once", "한번")]

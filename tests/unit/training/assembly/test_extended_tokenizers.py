@@ -5,7 +5,7 @@ from keras_attention.text.subword_learning import learn_subwords
 from keras_attention.text.tokenizers import CharacterTokenizer, SubwordTokenizer, WordTokenizer
 from keras_attention.text.vocabulary import Vocabulary
 from keras_attention.training.assembly.extended_tokenizers import extend_tokenizers
-from keras_attention.training.recipe.sections import TextConfig
+from keras_attention.training.recipe.text_config import TextConfig
 
 KNOWN = CharacterTokenizer(Vocabulary("abc"), normalization="nfd", lowercase=True)
 PAIRS = [("ABé", "x x y"), ("za", "y x"), ("z", "z")]

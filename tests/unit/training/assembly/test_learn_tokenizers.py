@@ -7,7 +7,7 @@ from keras_attention.text import SubwordTokenizer
 from keras_attention.training.assembly.build import build_codec
 from keras_attention.training.assembly.tokenizers import learn_tokenizers
 from keras_attention.training.recipe.recipe import Recipe, load_recipe
-from keras_attention.training.recipe.sections import TextConfig
+from keras_attention.training.recipe.text_config import TextConfig
 
 PAIRS = [
     ("The cat sat on the mat", "고양이가 앉았다"),

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from keras_attention.training.assembly.optimizer import build_optimizer
-from keras_attention.training.recipe.sections import TrainingConfig
+from keras_attention.training.recipe.training_config import TrainingConfig
 
 START = np.array([[1.0, -2.0], [0.5, 3.0]], "float32")
 GRADIENTS = np.random.default_rng(1).normal(size=(12, 2, 2)).astype("float32")

@@ -12,7 +12,7 @@ from keras_attention.text.vocabulary import Vocabulary
 from keras_attention.training.assembly.pretrained import find_vectors, load_pretrained
 from keras_attention.training.data import vector_files
 from keras_attention.training.data.data_paths import absolute_files
-from keras_attention.training.recipe.sections import ModelConfig
+from keras_attention.training.recipe.model_config import ModelConfig
 from keras_attention.translation.codec import TextCodec
 
 WORDS = WordTokenizer(Vocabulary(["the", "us", "café"]), lowercase=True)

@@ -2,7 +2,7 @@ import pytest
 
 from keras_attention.training.assembly import precision
 from keras_attention.training.assembly.precision import LEAST_UNITS, choose_precision
-from keras_attention.training.recipe.sections import PRECISIONS, TrainingConfig
+from keras_attention.training.recipe.training_config import PRECISIONS, TrainingConfig
 
 AUTO = TrainingConfig(precision="auto")
 CPU = "processor\t: 0\n{name}\t\t: fpu sse2 {flags}\nbugs\t\t: none\nflags\t\t: other\n"

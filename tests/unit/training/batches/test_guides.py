@@ -13,8 +13,10 @@ from keras_attention.training.batches.guides import read_guides
 from keras_attention.training.batches.pair_batches import PairBatches
 from keras_attention.training.batches.recipe_batches import training_batches
 from keras_attention.training.data.pairs import split_pairs
+from keras_attention.training.recipe.data_config import DataConfig
 from keras_attention.training.recipe.recipe import Recipe
-from keras_attention.training.recipe.sections import DataConfig, TextConfig, TrainingConfig
+from keras_attention.training.recipe.text_config import TextConfig
+from keras_attention.training.recipe.training_config import TrainingConfig
 from keras_attention.training.tasks.known_alignments import known_alignments
 from keras_attention.translation.codec import TextCodec
 

@@ -8,7 +8,7 @@ from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.text.tokenizers import WordTokenizer
 from keras_attention.training.batches.pair_batches import PairBatches
 from keras_attention.training.batches.pointers import find_pointers
-from keras_attention.training.recipe.sections import TextConfig
+from keras_attention.training.recipe.text_config import TextConfig
 from keras_attention.translation.codec import TextCodec
 
 PAIRS = [

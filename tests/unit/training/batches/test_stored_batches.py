@@ -13,7 +13,7 @@ from keras_attention.training.batches.pair_batches import PairBatches
 from keras_attention.training.data.data_store import DataStore
 from keras_attention.training.data.pairs import read_pairs
 from keras_attention.training.data.stored_pairs import StoredPairs
-from keras_attention.training.recipe.sections import DataConfig
+from keras_attention.training.recipe.data_config import DataConfig
 
 WORDS = "ab abc bc cab abab cc".split()
 

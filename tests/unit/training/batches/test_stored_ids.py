@@ -19,7 +19,7 @@ from keras_attention.training.batches.encoded_pairs import encode_pairs
 from keras_attention.training.batches.stored_ids import encode_in_store
 from keras_attention.training.data.data_store import DataStore
 from keras_attention.training.data.pairs import read_pairs
-from keras_attention.training.recipe.sections import DataConfig
+from keras_attention.training.recipe.data_config import DataConfig
 
 PAIRS = [(f"<n={n % 3}> a{n} b", f"c d{n % 5} {'e' * (n % 4)}f") for n in range(30)]
 WORDS = WordTokenizer(Vocabulary(["b", "c", "f"]), features=SourceFeatures({"n": ["0", "1", "2"]}))

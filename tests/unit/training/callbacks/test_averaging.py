@@ -6,7 +6,7 @@ import pytest
 
 from keras_attention import MaskedCrossentropy, Seq2Seq
 from keras_attention.training.callbacks.averaging import with_average
-from keras_attention.training.recipe.sections import TrainingConfig
+from keras_attention.training.recipe.training_config import TrainingConfig
 from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.translation.model_files import save_model
 

@@ -14,7 +14,7 @@ from keras_attention.training.callbacks.samples import (
     short_pairs,
 )
 from keras_attention.training.callbacks.validate import Validate
-from keras_attention.training.recipe.sections import TrainingConfig
+from keras_attention.training.recipe.training_config import TrainingConfig
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.result import Hypothesis, Translation
 from keras_attention.visualization.plotting import plot_alignment

@@ -7,7 +7,7 @@ import pytest
 
 from keras_attention import Seq2Seq
 from keras_attention.training.callbacks.divergence import EXPLODED, DivergedError, StopDiverged
-from keras_attention.training.recipe.sections import TrainingConfig
+from keras_attention.training.recipe.training_config import TrainingConfig
 from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.run.training_plan import TrainingPlan
 

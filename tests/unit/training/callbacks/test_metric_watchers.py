@@ -2,7 +2,7 @@ import keras
 import pytest
 
 from keras_attention.training.callbacks.metric_watchers import KeepBest, LowerOnPlateau, StopEarly
-from keras_attention.training.recipe.sections import TrainingConfig
+from keras_attention.training.recipe.training_config import TrainingConfig
 from keras_attention.training.run.run_folder import RunFolder
 
 

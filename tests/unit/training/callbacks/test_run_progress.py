@@ -14,7 +14,7 @@ from keras_attention.training.callbacks.progress import (
     describe_best,
     make_progress,
 )
-from keras_attention.training.recipe.sections import TrainingConfig
+from keras_attention.training.recipe.training_config import TrainingConfig
 from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.run.training_plan import TrainingPlan
 

@@ -7,8 +7,8 @@ from keras_attention.errors import InputError
 from keras_attention.training.data.data_paths import PATH_KEYS, absolute, find_files, literal
 from keras_attention.training.data.datasets import DATASETS
 from keras_attention.training.data.pairs import split_pairs
+from keras_attention.training.recipe.data_config import DataConfig
 from keras_attention.training.recipe.recipe import Recipe, load_recipe
-from keras_attention.training.recipe.sections import DataConfig
 
 
 @pytest.fixture

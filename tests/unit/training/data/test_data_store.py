@@ -22,7 +22,7 @@ from keras_attention.training.data.data_store import (
     remembered,
 )
 from keras_attention.training.data.pairs import read_pairs, split_pairs
-from keras_attention.training.recipe.sections import DataConfig
+from keras_attention.training.recipe.data_config import DataConfig
 
 ROWS = [f"source {number}\ttarget {number % 7}\n" for number in range(40)]
 
@@ -243,7 +243,7 @@ def test_results_are_computed_once_for_the_same_pairs_in_the_same_order(config, 
 CHILD = """
 import sys, time
 from keras_attention.training.data import data_store, pairs
-from keras_attention.training.recipe.sections import DataConfig
+from keras_attention.training.recipe.data_config import DataConfig
 write = data_store.write_files
 def slow(folder, rows):
     count = write(folder, rows)

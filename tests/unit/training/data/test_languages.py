@@ -1,5 +1,5 @@
 from keras_attention.training.data.languages import each_language, given_features
-from keras_attention.training.recipe.sections import DataConfig
+from keras_attention.training.recipe.data_config import DataConfig
 
 
 def section(**settings):

@@ -5,7 +5,7 @@ from keras_attention.errors import InputError
 from keras_attention.training.data.pair_files import read_dates_file, read_parallel, read_table
 from keras_attention.training.data.pairs import read_pairs, split_pairs
 from keras_attention.training.data.tables import Layout
-from keras_attention.training.recipe.sections import DataConfig
+from keras_attention.training.recipe.data_config import DataConfig
 from keras_attention.training.tasks.dates import generate_dates
 
 

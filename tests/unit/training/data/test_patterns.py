@@ -9,8 +9,8 @@ import pytest
 from keras_attention.errors import InputError
 from keras_attention.training.data.data_paths import absolute
 from keras_attention.training.data.pairs import read_pairs, split_pairs
+from keras_attention.training.recipe.data_config import DataConfig
 from keras_attention.training.recipe.recipe import Recipe
-from keras_attention.training.recipe.sections import DataConfig
 from keras_attention.training.run.fingerprints import changed_file, take_fingerprints
 
 

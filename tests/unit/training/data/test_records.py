@@ -11,7 +11,7 @@ import pytest
 from keras_attention.errors import InputError
 from keras_attention.training.data import records
 from keras_attention.training.data.pairs import read_pairs
-from keras_attention.training.recipe.sections import RECORDS, DataConfig
+from keras_attention.training.recipe.data_config import RECORDS, DataConfig
 
 PAIRS = [("Bring wine.", "와인을 가져와."), ("two\nlines", "zwei\r\n"), (" a ", "\ud55c")]
 AS_READ = [("Bring wine.", "와인을 가져와."), ("two lines", "zwei"), (" a ", "\ud55c")]

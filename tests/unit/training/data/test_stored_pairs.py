@@ -6,7 +6,7 @@ from keras_attention.errors import InputError
 from keras_attention.training.data import stored_pairs
 from keras_attention.training.data.pairs import read_pairs, split_pairs, split_rows
 from keras_attention.training.data.stored_pairs import StoredPairs, collect_pairs, join_pairs
-from keras_attention.training.recipe.sections import DataConfig
+from keras_attention.training.recipe.data_config import DataConfig
 
 PAIRS = [("가나", "b"), ("c d", ""), ("", "\ud800"), ("a\tb", "e\nf"), ("가나", "b")]
 

@@ -12,8 +12,8 @@ from shared_data import SHARED
 
 from keras_attention.errors import InputError
 from keras_attention.training.data.pairs import read_pairs, split_pairs
+from keras_attention.training.recipe.data_config import DataConfig
 from keras_attention.training.recipe.recipe import load_recipe, parse_override
-from keras_attention.training.recipe.sections import DataConfig
 from keras_attention.training.recipe.settings import RecipeSetting
 
 CASES = SHARED.parent / "cases"

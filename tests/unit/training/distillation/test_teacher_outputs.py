@@ -21,7 +21,7 @@ from keras_attention.training.distillation.teacher_outputs import (
     distilled_pairs,
 )
 from keras_attention.training.metrics.metric_kinds import edit_distance
-from keras_attention.training.recipe.sections import DataConfig
+from keras_attention.training.recipe.data_config import DataConfig
 from keras_attention.translation.result import Hypothesis, Translation
 
 LETTERS = "abcdef"

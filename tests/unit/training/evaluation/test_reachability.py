@@ -8,8 +8,10 @@ from keras_attention import CharacterTokenizer, Vocabulary, WordTokenizer
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError
 from keras_attention.training.evaluation.reachability import check_metric, report_references
+from keras_attention.training.recipe.model_config import ModelConfig
 from keras_attention.training.recipe.recipe import Recipe
-from keras_attention.training.recipe.sections import ModelConfig, TextConfig, TrainingConfig
+from keras_attention.training.recipe.text_config import TextConfig
+from keras_attention.training.recipe.training_config import TrainingConfig
 from keras_attention.translation.codec import TextCodec
 
 WORDS = WordTokenizer(Vocabulary(["my", "name", "is"]), lowercase=True)

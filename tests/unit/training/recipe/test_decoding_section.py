@@ -10,7 +10,8 @@ from keras_attention.decoding.options import SearchOptions, StoredOptions
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError, OptionError
 from keras_attention.training.recipe.recipe import SETTINGS, load_recipe
-from keras_attention.translation.codec import SETTINGS_FILE, TextCodec
+from keras_attention.translation.codec import TextCodec
+from keras_attention.translation.file_names import SETTINGS_FILE
 
 STORED = {known.key: known for known in StoredOptions.settings()}
 

@@ -9,8 +9,8 @@ from keras_attention.errors import InputError
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.training.assembly.build import _build_untrained, build_codec
 from keras_attention.training.compare.variants import expand_grid
+from keras_attention.training.recipe.model_config import ModelConfig
 from keras_attention.training.recipe.recipe import load_recipe
-from keras_attention.training.recipe.sections import ModelConfig
 
 OTHERS = {
     "score": ["dot", "general", "concat"],

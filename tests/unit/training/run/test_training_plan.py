@@ -3,7 +3,7 @@
 import pytest
 
 from keras_attention.errors import InputError
-from keras_attention.training.recipe.sections import TrainingConfig
+from keras_attention.training.recipe.training_config import TrainingConfig
 from keras_attention.training.run.training_plan import TrainingPlan
 
 

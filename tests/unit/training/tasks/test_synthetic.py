@@ -5,8 +5,8 @@ import pytest
 
 from keras_attention.errors import InputError
 from keras_attention.training.data.pairs import read_pairs, split_pairs
+from keras_attention.training.recipe.data_config import DataConfig
 from keras_attention.training.recipe.recipe import load_recipe
-from keras_attention.training.recipe.sections import DataConfig
 from keras_attention.training.tasks.dates import MONTHS
 from keras_attention.training.tasks.synthetic import CARRIERS, TASKS, generate, links
 

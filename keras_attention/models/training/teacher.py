@@ -67,3 +67,28 @@ class Teacher:
         weights = token_weights(y, sample_weight, "float32")
         from_teacher = distillation_loss(logits, given, weights) / replica_count()
         return self.weight * (from_teacher - loss(y, logits, sample_weight))
+
+
+def check_teacher(teacher: Any, student: Any) -> None:
+    """Check that a student can learn from a teacher: a `Seq2Seq`, or also an `Ensemble`.
+
+    Raises:
+        ValueError: if the teacher has other numbers of ids or other source features, or the student
+            has a sparse `output_mapping`.
+    """
+    if teacher.vocabulary_sizes != student.vocabulary_sizes:
+        raise ValueError(
+            "`teacher` must have as many source and target ids as the model, "
+            f"{student.vocabulary_sizes}. Received: {teacher.vocabulary_sizes}."
+        )
+    if teacher.source_features != student.source_features:
+        raise ValueError(
+            "`teacher` must have the source features of the model, with "
+            f"{student.source_features} ids. Received: {teacher.source_features}."
+        )
+    if student.settings.output_mapping != "softmax":
+        raise ValueError(
+            "`output_mapping` must be 'softmax' to learn from a teacher, because a sparse "
+            "output can give the teacher's tokens a probability of 0. "
+            f"Received: output_mapping={student.settings.output_mapping!r}."
+        )

@@ -7,7 +7,7 @@ import pytest
 from keras_attention import BahdanauAttention, MaskedCrossentropy, Seq2Seq
 from keras_attention.errors import SettingError
 from keras_attention.fast.fused_adam import FusedAdam
-from keras_attention.models.freezing import read_rates, variable_rates
+from keras_attention.models.training.freezing import read_rates, variable_rates
 
 
 def make(freeze, **options):

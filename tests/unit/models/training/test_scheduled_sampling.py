@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_attention.models.scheduled_sampling import ScheduledSampler
+from keras_attention.models.training.scheduled_sampling import ScheduledSampler
 
 TARGET = np.array([[1, 5, 6, 7, 0, 0], [1, 8, 9, 5, 6, 7]])
 

@@ -23,7 +23,7 @@ from keras_attention.decoding.search import search
 from keras_attention.models.short_listed import ShortListed
 from keras_attention.ops.no_gradient import without_gradient
 from keras_attention.special_tokens import START_ID
-from keras_attention.translation.streaming import ChosenToken
+from keras_attention.translation.searches.streaming import ChosenToken
 
 
 class _Input(NamedTuple):

@@ -9,8 +9,9 @@ import pytest
 
 from keras_attention import Seq2Seq
 from keras_attention.errors import SettingError
-from keras_attention.models.config import LayerConfig, Seq2SeqConfig
-from keras_attention.training.recipe.sections import ModelConfig
+from keras_attention.models.layer_config import LayerConfig
+from keras_attention.models.seq2seq_config import Seq2SeqConfig
+from keras_attention.training.recipe.model_config import ModelConfig
 
 SIZES = {"source_vocabulary_size": 7, "target_vocabulary_size": 6}
 
@@ -60,7 +61,7 @@ def test_an_error_names_the_wrong_setting(settings, field):
 
 
 def test_settings_do_not_import_keras():
-    program = "import sys, keras_attention.models.config; sys.exit('keras' in sys.modules)"
+    program = "import sys, keras_attention.models.seq2seq_config; sys.exit('keras' in sys.modules)"
     assert not subprocess.run([sys.executable, "-c", program]).returncode
 
 

@@ -18,7 +18,7 @@ from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import OptionError, TextError
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.result import StreamedToken
-from keras_attention.translation.streaming import text_parts
+from keras_attention.translation.searches.streaming import text_parts
 
 LETTERS = CharacterTokenizer(Vocabulary("abcd"))
 TEXTS = ["abc", "", "dda", "a" * 9]
@@ -76,9 +76,9 @@ def test_the_streamed_tokens_are_those_of_the_whole_answer(options, translator):
 def test_each_token_is_yielded_before_the_next_is_computed():
     translator, counts = random_translator(LETTERS, ends=-9.0), []
     list(translator.stream("abc"))
-    ((key, (begin, advance)),) = translator._search._compiled.items()
+    ((key, (begin, advance)),) = translator._searches._compiled.items()
     counted = lambda *arguments: counts.append(1) or advance(*arguments)  # noqa: E731
-    translator._search._compiled[key] = begin, counted
+    translator._searches._compiled[key] = begin, counted
     for number, _ in enumerate(translator.stream("abc"), start=1):
         assert len(counts) == number
 

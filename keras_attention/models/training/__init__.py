@@ -1,0 +1,1 @@
+"""What a model needs only in training: checks of batches, losses, a teacher, frozen layers."""
