@@ -12,6 +12,7 @@ import keras
 from keras_attention.errors import InputError
 from keras_attention.files.path_errors import errors_of_writing
 from keras_attention.translation.translator import Translator
+from keras_attention.visualization.notebook.visible_text import shorten
 
 from .assembly.memory import WEIGHT_BYTES
 from .assembly.short_list import learn_short_list
@@ -116,6 +117,8 @@ def _report_start(prepared: Prepared, run: RunFolder) -> None:
         len(start.data.held_out),
         prepared.batches.steps_per_epoch,
     )
+    first = " → ".join(shorten(text, 60) for text in start.training[0])
+    _logger.info("%s: the first training pair is %s", recipe.name, first)
     if replayed := start.origin.replayed:
         _logger.info(
             "%s: %d of the training pairs come from the training data of the model given with "

@@ -210,15 +210,25 @@ def test_train_shows_the_recipe_with_explanations(run, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["again.toml"]
 
 
-def test_an_interrupted_run_prints_how_to_resume(run, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("validations", "advice"),
+    [
+        (0, "No validation was completed, so --resume will start from the beginning."),
+        (1, "Use --resume to continue after the last validation."),
+    ],
+)
+def test_an_interrupted_run_prints_how_to_resume(run, tmp_path, monkeypatch, validations, advice):
     def stopped(recipe, folder, **options):
-        RunFolder(folder).start(recipe)
+        started = RunFolder(folder)
+        started.start(recipe)
+        for number in range(validations):
+            started.checkpoints.mkdir(exist_ok=True)
+            started.checkpoint(number + 1).touch()
         raise KeyboardInterrupt
 
     monkeypatch.setattr("keras_attention.training.train.train", stopped)
     outcome = run("train", "dates", "--output", tmp_path / "run")
-    told = "Stopped. Use --resume to continue after the last validation.\n"
-    assert (outcome.code, outcome.err) == (130, told)
+    assert (outcome.code, outcome.err) == (130, f"Stopped. {advice}\n")
 
 
 def test_train_accepts_a_file_without_held_out_pairs(run, tmp_path, monkeypatch):

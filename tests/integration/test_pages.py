@@ -7,12 +7,9 @@ import re
 from contextlib import nullcontext
 from pathlib import Path
 
-import numpy as np
 import pytest
 from device_runtime import load_script
 from loopback import Served, over_grpc
-
-from keras_attention import Vocabulary, WordTokenizer
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = ("attention.md", "attention.ko.md", "python.md", "own-parts.md")
@@ -29,14 +26,7 @@ PAGES = [
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 SERVER = "localhost:8500"
-IDS = np.array([[5, 6, 2, 0], [4, 2, 0, 0]], "int32")
-WORDS = WordTokenizer(Vocabulary(map(str, range(8000 - 4))))
 GIVEN = {
-    "README.md": {
-        **{"source_ids": IDS, "target_out_ids": IDS},
-        "target_in_ids": np.array([[1, 5, 6, 0], [1, 4, 0, 0]], "int32"),
-        **{f"{side}_tokenizer": WORDS for side in ("source", "target")},
-    },
     "serving.md": {"many_texts": ["march 27, 2016", "9/27/94"]},
 }
 """The variables that a page's code expects to be defined, for each page."""

@@ -145,6 +145,11 @@ def describe_best(config: TrainingConfig, run: RunFolder, plan: TrainingPlan) ->
             f"(training.patience={config.patience}), because no value after epoch {begun} was "
             "better; an equal value is not better."
         )
+    elif first is rows[-1] is not rows[0]:
+        message += (
+            " No earlier value was as good, so longer training may help: use --resume with more "
+            "training.epochs."
+        )
     return message
 
 

@@ -143,6 +143,7 @@ def train(
         return
     from keras_attention.cli.command_parts.joined_processes import join_processes
     from keras_attention.training.run.run_data import load_run_recipe
+    from keras_attention.training.run.run_folder import RunFolder
     from keras_attention.translation.folders.ensemble_folder import is_ensemble
 
     log_to_console()
@@ -158,8 +159,14 @@ def train(
                     f"training.seed. Received: --distributed and the ensemble {folder}."
                 )
             stack.enter_context(join_processes(coordinator, processes, process))
-        advice = "Use --resume to continue after the last validation."
-        stack.enter_context(advise_on_stop(advice, begun.is_file))
+        saved = RunFolder(folder).all_checkpoints
+        for advice, when in {
+            "Use --resume to continue after the last validation.": lambda: bool(saved()),
+            "No validation was completed, so --resume will start from the beginning.": (
+                lambda: begun.is_file() and not saved()
+            ),
+        }.items():
+            stack.enter_context(advise_on_stop(advice, when))
         _train(resolved, folder, seeds, start_from, **options)
         print(f"Trained. Next: keras-attention evaluate {folder}")
 

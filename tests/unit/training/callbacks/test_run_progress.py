@@ -80,9 +80,17 @@ def test_the_message_names_the_best_epoch_and_the_reason_for_stopping(tmp_path):
         "after epoch 2 of 3 (training.patience=1), because no value after epoch 1 was better; an "
         "equal value is not better."
     )
-    full = "".join(f"{n},{50 * n + 50},{30 - n}\n" for n in range(6))
-    assert best_of(tmp_path, "epoch,step,val_wer\n" + full, metric="wer") == (
-        "The best val_wer, 25.00, was reached after epoch 3; this model is kept."
+    full = "".join(f"{n},{50 * n + 50},{min(n, 4)}\n" for n in range(6))
+    assert best_of(tmp_path, "epoch,step,val_chrf\n" + full, metric="chrf") == (
+        "The best val_chrf, 4.00, was reached after epoch 2.5; this model is kept."
+    )
+
+
+def test_the_message_says_that_the_metric_was_still_improving(tmp_path):
+    rows = "".join(f"{n},{50 * n + 50},{30 - n}\n" for n in range(6))
+    assert best_of(tmp_path, "epoch,step,val_wer\n" + rows, metric="wer") == (
+        "The best val_wer, 25.00, was reached after epoch 3; this model is kept. No earlier value "
+        "was as good, so longer training may help: use --resume with more training.epochs."
     )
 
 
