@@ -40,7 +40,10 @@ class Translator(file: File, threads: Int = 2, maxTokens: Int? = null) : AutoClo
     private val joint = settings.flag("joint_vocabulary")
     private val target = tokenizer("target", if (joint) "source" else "target")
     private val maxLength = settings.text("max_length").toInt()
-    private val interpreter = Interpreter(file, Interpreter.Options().setNumThreads(threads))
+
+    // With XNNPACK, outputs may be wrong after a source that is longer than all earlier ones.
+    private val options = Interpreter.Options().setNumThreads(threads).setUseXNNPACK(false)
+    private val interpreter = Interpreter(file, options)
 
     init {
         require(longest >= 1 && (anyLength || longest <= maxSourceLength)) {

@@ -23,7 +23,7 @@ from keras_attention.translation.searches.streaming import stream_tokens
 from .device_checks import check_graph
 from .device_choice import choose_greedily
 from .device_file import BATCHED, SIGNATURES, read_device_file
-from .interpreter import make_interpreter
+from .interpreter import Runtime
 
 FEWEST = 1 / 4
 """Smallest share of a batch that is searched together. In int8, a whole batch takes as long as a
@@ -90,8 +90,9 @@ class DeviceTranslator:
         self.confidence = Confidence.from_manifest(file.manifest, name)
         self.text_limit = file.text_limit(name, max_tokens)
         signatures = (*SIGNATURES, *(BATCHED.values() if self.batch_size > 1 else ()))
-        self._interpreter = make_interpreter(content, name, threads, signatures)
-        self._runners: dict[str, tuple[Any, list[str]]] = {}
+        room = self.codec.settings.max_source_length
+        self._runtime = Runtime(content, name, threads, signatures, room)
+        self._inputs: dict[str, list[str]] = {}
         self._turn = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -253,20 +254,19 @@ class DeviceTranslator:
         """
         with self._turn:
             try:
-                runner, names = self._runner(signature)
-                outputs: Mapping[str, Any] = runner(**{name: inputs[name] for name in names})
+                given = {name: inputs[name] for name in self._input_names(signature)}
+                return self._runtime.run(signature, given)
             except (ValueError, RuntimeError, KeyError) as error:
                 if isinstance(error, InputError):
                     raise
                 raise InputError(
                     f"{self.name}: damaged, the signature `{signature}` cannot be run: {error}"
                 ) from error
-        return outputs
 
-    def _runner(self, signature: str) -> tuple[Any, list[str]]:
-        """Return the runner of a signature and the names of its inputs; check a new runner."""
-        if signature not in self._runners:
-            runner = self._interpreter.get_signature_runner(signature)
+    def _input_names(self, signature: str) -> list[str]:
+        """Return the names of a signature's inputs; check the signature the first time."""
+        if signature not in self._inputs:
+            runner = self._runtime.runner(signature)
             check_graph(runner, signature, self.codec, self.manifest, self.name)
-            self._runners[signature] = runner, list(runner.get_input_details())
-        return self._runners[signature]
+            self._inputs[signature] = list(runner.get_input_details())
+        return self._inputs[signature]

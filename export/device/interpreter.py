@@ -1,40 +1,117 @@
-"""The TFLite runtime's interpreter of a file."""
+"""The TFLite runtime's interpreters of a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from keras_attention.errors import InputError
+from keras_attention.special_tokens import PAD_ID
+
+FAST = "AUTO"
+"""Kernels with XNNPACK, the runtime's default delegate; see `OpResolverType`."""
+
+PLAIN = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
+"""Kernels without XNNPACK."""
 
 
-def make_interpreter(content: bytes, name: str, threads: int, expected: Iterable[str]) -> Any:
-    """Return the interpreter of a file.
+class SourceRunner(NamedTuple):
+    """The runner of a signature that reads only a source.
+
+    Attributes:
+        interpreter: the interpreter, which no other signature uses.
+        run: the function that runs the signature.
+        room: number of tokens of the longest source that the interpreter may read.
+    """
+
+    interpreter: Any
+    run: Any
+    room: int
+
+
+class Runtime:
+    """Runs the signatures of a TFLite file, on sources of any length.
+
+    With ai-edge-litert 2.3.0, XNNPACK sometimes computes wrong outputs after an interpreter needed
+    more memory than before, which happens if a source is longer than all earlier ones. It then
+    skips the copy of a tensor whose old place is also its new place. So each signature that reads
+    only a source has an interpreter of its own, whose first source is the longest one that it ever
+    reads. A longer source gets a new interpreter. The other signatures run without XNNPACK.
 
     Args:
         content: the whole file.
         name: the file's name, for error messages.
-        threads: CPU threads of the interpreter.
+        threads: CPU threads of each interpreter.
         expected: names of the signatures that the file must have.
+        room: number of tokens that the first interpreters have room for.
 
     Raises:
         InputError: if ai-edge-litert is not installed, it cannot read the file, or a signature is
             missing.
     """
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError:
-        raise InputError(
-            "running a TFLite file requires ai-edge-litert: pip install ai-edge-litert."
-        ) from None
-    try:
-        interpreter = Interpreter(model_content=content, num_threads=threads)
-        signatures = interpreter.get_signature_list()
-    except (ValueError, RuntimeError):
-        raise InputError(f"{name}: damaged, the TFLite runtime cannot read it.") from None
-    if missing := set(expected) - set(signatures):
-        raise InputError(
-            f"{name}: the signature {min(missing)!r} is missing; expected a TFLite file that "
-            f"keras-attention exported. Received: the signatures {', '.join(sorted(signatures))}."
+
+    def __init__(
+        self, content: bytes, name: str, threads: int, expected: Iterable[str], room: int
+    ) -> None:
+        self._content, self._threads, self._room = content, threads, room
+        self._runners: dict[str, Any] = {}
+        self._source_runners: dict[str, SourceRunner] = {}
+        try:
+            self._plain = self._make(PLAIN)
+            signatures = self._plain.get_signature_list()
+        except ImportError:
+            raise InputError(
+                "running a TFLite file requires ai-edge-litert: pip install ai-edge-litert."
+            ) from None
+        except (ValueError, RuntimeError):
+            raise InputError(f"{name}: damaged, the TFLite runtime cannot read it.") from None
+        if missing := set(expected) - set(signatures):
+            raise InputError(
+                f"{name}: the signature {min(missing)!r} is missing; expected a TFLite file that "
+                f"keras-attention exported. Received: the signatures "
+                f"{', '.join(sorted(signatures))}."
+            )
+
+    def runner(self, signature: str) -> Any:
+        """Return a runner of a signature, which runs without XNNPACK."""
+        if signature not in self._runners:
+            self._runners[signature] = self._plain.get_signature_runner(signature)
+        return self._runners[signature]
+
+    def run(self, signature: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the outputs of a signature.
+
+        Args:
+            signature: its name.
+            inputs: an array for each of its inputs, by name.
+        """
+        if set(inputs) != {"source"}:
+            outputs: Mapping[str, Any] = self.runner(signature)(**inputs)
+            return outputs
+        source = inputs["source"]
+        found = self._source_runners.get(signature)
+        if found is None or source.shape[1] > found.room:
+            found = self._source_runners[signature] = self._make_room(signature, source, found)
+        outputs = found.run(source=source)
+        return outputs
+
+    def _make_room(self, signature: str, source: Any, before: SourceRunner | None) -> SourceRunner:
+        """Return a new runner, with room for at least twice as many tokens as the one before."""
+        tokens = source.shape[1]
+        room = max(tokens, 2 * before.room if before else self._room)
+        interpreter = self._make(FAST)
+        made = SourceRunner(interpreter, interpreter.get_signature_runner(signature), room)
+        if tokens < room:
+            made.run(source=np.pad(source, ((0, 0), (0, room - tokens)), constant_values=PAD_ID))
+        return made
+
+    def _make(self, kernels: str) -> Any:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        return Interpreter(
+            model_content=self._content,
+            num_threads=self._threads,
+            experimental_op_resolver_type=OpResolverType[kernels],
         )
-    return interpreter

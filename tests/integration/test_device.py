@@ -5,11 +5,12 @@ import zipfile
 
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from ai_edge_litert.interpreter import Interpreter
 from variants import assert_same, make_translator
 
 from keras_attention import BahdanauAttention, InputError
 from keras_attention.decoding.hypotheses import log_probabilities
+from keras_attention.export.device import interpreter
 from keras_attention.export.device.device_file import write_device_file
 from keras_attention.export.device.device_translator import DeviceTranslator
 from keras_attention.export.tflite.conversion import PRECISIONS, Converted
@@ -237,21 +238,21 @@ def test_damaged_truncated_and_foreign_files_are_refused(files, tmp_path):
 
 @pytest.mark.parametrize("kernels", ["BUILTIN_WITHOUT_DEFAULT_DELEGATES", "BUILTIN_REF"])
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_kernels_without_the_default_delegate_return_the_same_results(files, precision, kernels):
+def test_kernels_without_the_default_delegate_return_the_same_results(
+    files, precision, kernels, monkeypatch
+):
     """A phone may lack the delegate that the Python runtime uses."""
-    kind = getattr(OpResolverType, kernels)
-    other = Interpreter(str(files[precision]), experimental_op_resolver_type=kind)
     device = DeviceTranslator.load(files[precision])
     found = _first_log_probabilities(device, device.codec)
-    device._interpreter = other
-    device._runners.clear()
+    for name in ("FAST", "PLAIN"):
+        monkeypatch.setattr(interpreter, name, kernels)
+    device = DeviceTranslator.load(files[precision])
     rounding = 0.05 if precision in ("mixed", "int8") else 1e-4
     assert abs(_first_log_probabilities(device, device.codec) - found).max() < rounding
 
 
 def test_other_runtimes_can_read_the_file(files):
-    interpreter = Interpreter(model_path=str(files["mixed"]))
-    signatures = interpreter.get_signature_list()
+    signatures = Interpreter(model_path=str(files["mixed"])).get_signature_list()
     assert set(signatures) == {"greedy", "beam", "encode", "decode_step"}
     assert signatures["greedy"] == {
         "inputs": ["source"],

@@ -102,7 +102,7 @@ def test_the_demo_of_a_folder_converts_its_model(copied, tmp_path):
         exported = DeviceTranslator.load(copied / "my dates.tflite")
         assert found("march 27, 2016").text == exported("march 27, 2016").text
     assert not page.exists()
-    with pytest.raises(InputError, match="must have a token"):
+    with pytest.raises(InputError, match="must have at least one token"):
         page_of(copied, PageOptions([""], runtime)).__enter__()
 
 

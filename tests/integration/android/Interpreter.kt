@@ -6,6 +6,8 @@ import java.io.File
 class Interpreter(@Suppress("UNUSED_PARAMETER") file: File, options: Options?) : AutoCloseable {
     class Options {
         fun setNumThreads(numThreads: Int): Options = apply { check(numThreads > 0) }
+
+        fun setUseXNNPACK(useXNNPACK: Boolean): Options = apply { check(!useXNNPACK) }
     }
 
     init {
