@@ -57,7 +57,7 @@ def test_the_runtime_is_fetched_with_npm(here, run, monkeypatch):
         ("demo dates.tflite --runtime . --fetch-runtime", "exclude each other."),
         ("demo none", "none: no such folder; expected a trained model."),
         ("demo full", "expected a model that keras-attention trained"),
-        ("demo dates.tflite --example ''", "an example must have a token"),
+        ("demo dates.tflite --example ''", "an example must have at least one token"),
         ("demo dates.tflite --port 70000", "'--port'"),
     ],
 )
