@@ -87,7 +87,7 @@ def test_terms_are_forced_in_ensembles(translator):
 def test_a_text_whose_terms_do_not_fit_is_an_error_after_the_texts_before_it(translator):
     found = translator.stream(["b", "a b"], terms=TERMS, beam_width=2, max_length=4)
     assert next(found).source == "b"
-    with pytest.raises(TextError, match="text 2: .* output of 4 tokens .* has at least 5"):
+    with pytest.raises(TextError, match="text 2: .* output of 4 tokens .* need at least 5"):
         next(found)
 
 
