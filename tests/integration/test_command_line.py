@@ -211,19 +211,20 @@ def test_train_shows_the_recipe_with_explanations(run, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("validations", "advice"),
+    ("trained", "advice"),
     [
-        (0, "No validation was completed, so --resume will start from the beginning."),
-        (1, "Use --resume to continue after the last validation."),
+        (None, "No validation was completed, so --resume will start from the beginning."),
+        (".", "Use --resume to continue after the last validation."),
+        ("seed-2", "Use --resume to continue after the last validation."),  # of an ensemble
     ],
 )
-def test_an_interrupted_run_prints_how_to_resume(run, tmp_path, monkeypatch, validations, advice):
+def test_an_interrupted_run_prints_how_to_resume(run, tmp_path, monkeypatch, trained, advice):
     def stopped(recipe, folder, **options):
-        started = RunFolder(folder)
-        started.start(recipe)
-        for number in range(validations):
-            started.checkpoints.mkdir(exist_ok=True)
-            started.checkpoint(number + 1).touch()
+        RunFolder(folder).start(recipe)
+        if trained is not None:
+            checkpoint = RunFolder(folder / trained).checkpoint(1)
+            checkpoint.parent.mkdir(parents=True)
+            checkpoint.touch()
         raise KeyboardInterrupt
 
     monkeypatch.setattr("keras_attention.training.train.train", stopped)

@@ -143,7 +143,6 @@ def train(
         return
     from keras_attention.cli.command_parts.joined_processes import join_processes
     from keras_attention.training.run.run_data import load_run_recipe
-    from keras_attention.training.run.run_folder import RunFolder
     from keras_attention.translation.folders.ensemble_folder import is_ensemble
 
     log_to_console()
@@ -159,14 +158,12 @@ def train(
                     f"training.seed. Received: --distributed and the ensemble {folder}."
                 )
             stack.enter_context(join_processes(coordinator, processes, process))
-        saved = RunFolder(folder).all_checkpoints
-        for advice, when in {
-            "Use --resume to continue after the last validation.": lambda: bool(saved()),
-            "No validation was completed, so --resume will start from the beginning.": (
-                lambda: begun.is_file() and not saved()
-            ),
-        }.items():
-            stack.enter_context(advise_on_stop(advice, when))
+        advice = "Use --resume to continue after the last validation."
+        stack.enter_context(advise_on_stop(advice, lambda: _has_checkpoint(folder)))
+        advice = "No validation was completed, so --resume will start from the beginning."
+        stack.enter_context(
+            advise_on_stop(advice, lambda: begun.is_file() and not _has_checkpoint(folder))
+        )
         _train(resolved, folder, seeds, start_from, **options)
         print(f"Trained. Next: keras-attention evaluate {folder}")
 
@@ -190,6 +187,13 @@ def _train(
         print_seeds(folder)
     else:
         train_one(recipe, folder, **options, start_from=start_from)
+
+
+def _has_checkpoint(folder: Path) -> bool:
+    """Return whether a run, or a member of an ensemble, can continue after a validation."""
+    from keras_attention.training.run.run_folder import RunFolder
+
+    return any(RunFolder(run).all_checkpoints() for run in (folder, *folder.glob("seed-*")))
 
 
 def _find_start(start_from: Path | None, resumed: Path | None) -> "Recipe | None":
