@@ -143,9 +143,10 @@ def skip_stack_traces():
 
 
 def skip_collections():
-    """Let TensorFlow's converter to TFLite collect no garbage, which the teardown of a group does.
+    """Turn off the garbage collection of TensorFlow's converter to TFLite.
 
-    The processes of tests keep millions of objects, so each collection takes about a second.
+    The teardown of each group of tests collects garbage instead. The processes of tests keep
+    millions of objects, so each collection takes about a second.
     """
     if converter := sys.modules.get("tensorflow.lite.python.lite"):
         converter.gc = SimpleNamespace(collect=lambda: 0)

@@ -85,7 +85,7 @@ struct Tokenizer {
         strip = settings.flag("\(side)_strip")
     }
 
-    /// Returns the tokens of a text; unknown ones are not replaced by `<unk>`.
+    /// Returns the tokens of a text. Unknown tokens stay as they are.
     func cut(_ text: String) -> [CodePoints] {
         let normal = normalize(cutTags(text).rest)
         if !words { return normal.map { [$0] } }

@@ -24,9 +24,10 @@ Answer = Translation | InputError
 
 
 def answer_sorted(translate: Translate, lines: Sequence[Line]) -> list[Answer]:
-    """Return the answer to each line, in the same order; the lines are translated by length.
+    """Translate lines sorted by length, and return the answers in the order of the lines.
 
-    A SavedModel searches texts in the order in which it gets them.
+    Sorting saves time, because a SavedModel makes batches of texts in the order in which it gets
+    them.
     """
     order = sorted(range(len(lines)), key=lambda place: len(str(lines[place])))
     answers = answer_each(translate, [lines[place] for place in order])

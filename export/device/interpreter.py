@@ -35,10 +35,11 @@ class Runtime:
     """Runs the signatures of a TFLite file, on sources of any length.
 
     With ai-edge-litert 2.3.0, XNNPACK sometimes computes wrong outputs after an interpreter needed
-    more memory than before, which happens if a source is longer than all earlier ones. It then
-    skips the copy of a tensor whose old place is also its new place. So each signature that reads
-    only a source has an interpreter of its own, whose first source is the longest one that it ever
-    reads. A longer source gets a new interpreter. The other signatures run without XNNPACK.
+    more memory than before, which happens if a source is longer than all earlier ones. XNNPACK then
+    skips the copy of a tensor whose new address happens to equal its old one. So each signature
+    that reads only a source has its own interpreter, which first reads the longest source that it
+    will ever read. For a longer source, `run` makes a new interpreter. The other signatures run
+    without XNNPACK.
 
     Args:
         content: the whole file.

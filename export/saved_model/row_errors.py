@@ -1,4 +1,4 @@
-"""Checks in a graph: of a request as a whole, which then fails, and of its rows, one by one."""
+"""Checks in a graph. Some of them fail the whole request, others return an error for each row."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def _expected(codec, text, any_length):
 
 
 def _shown(answer):
-    """Return an answer of the program; of an error about a feature, only the beginning."""
+    """Return an answer of the program, or only the beginning of an error about a feature."""
     feature = isinstance(answer, str) and re.search(FEATURE_ERROR, answer)
     return feature[0] if feature else answer
 

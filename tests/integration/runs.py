@@ -75,7 +75,8 @@ def without_graphs(translator):
     """Return a copy that searches without graphs and remembers its translations.
 
     Its exports have graphs as usual. Many tests compare an export with the translations of the same
-    texts, so each text is translated only once with the same options.
+    texts, so each text is translated only once with the same options. Do not change the weights of
+    the copy. Samples are not remembered, because they depend on the position of a text.
     """
     from keras_attention import Translator
     from keras_attention.translation.searches.compiled_search import Searches
@@ -87,16 +88,24 @@ def without_graphs(translator):
                 return super()._find(*arguments)
 
     class RememberingTranslator(Translator):
-        def __init__(self, model, codec):
-            super().__init__(model, codec)
+        def __init__(self, model, codec, short_list=None, **parts):
+            super().__init__(model, codec, short_list, **parts)
             self._searches, self._known = EagerSearches(model), {}
+
+        def limit_outputs(self, **limit):
+            self._known.clear()
+            super().limit_outputs(**limit)
 
         def __call__(self, texts, **options):
             if isinstance(texts, str):
                 return self([texts], **options)[0]
+            texts = list(texts)
+            if options.get("sample"):
+                return super().__call__(texts, **options)
             known = self._known.setdefault(repr(sorted(options.items())), {})
             new = [text for text in dict.fromkeys(texts) if text not in known]
             known.update(zip(new, super().__call__(new, **options), strict=True))
             return [known[text] for text in texts]
 
-    return RememberingTranslator(translator.model, translator.codec)
+    parts = translator._parts._asdict()
+    return RememberingTranslator(**parts, max_tokens=translator.max_tokens)

@@ -203,7 +203,7 @@ class DataStore:
             save_checksums(self.path / CHECKSUMS_FILE, names)
 
     def _reason_not_written(self) -> str:
-        """Create the folder; return why there is no permission to create or write it, or ""."""
+        """Create the folder. Return the reason if this process may not write it, or ""."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:

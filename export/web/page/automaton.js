@@ -26,7 +26,7 @@ export class Automaton {
     Object.assign(this, { classes, nodes, edges });
   }
 
-  /** Return a function that tells, for an id, whether this token may follow if `left` tokens are left. */
+  /** Return a function of an id that returns whether this token may follow if `left` tokens remain. */
   possible(node, left) {
     const classes = new Set();
     for (const [kind, , steps] of this.edgesOf(node)) if (steps <= left) classes.add(kind);

@@ -70,7 +70,7 @@ class Teacher:
 
 
 def check_teacher(teacher: Any, student: Any) -> None:
-    """Check that a student can learn from a teacher: a `Seq2Seq`, or also an `Ensemble`.
+    """Check that a student can learn from a teacher: a `Seq2Seq` or an `Ensemble`.
 
     Raises:
         ValueError: if the teacher has other numbers of ids or other source features, or the student

@@ -20,7 +20,7 @@ from keras_attention.ops.masking import Tensor
 
 
 class TrainingModel(CheckedModel):
-    """A `CheckedModel` with losses in addition to the loss of `compile`, as its settings say.
+    """A `CheckedModel` with the losses that its settings add to the loss of `compile`.
 
     In training, the `call` of a subclass passes its alignment to `_add_losses`. With `r_drop`, it
     returns the logits of both passes, as `split_passes` does.
