@@ -21,12 +21,10 @@ class SourceRunner(NamedTuple):
     """The runner of a signature that reads only a source.
 
     Attributes:
-        interpreter: the interpreter, which no other signature uses.
-        run: the function that runs the signature.
+        run: the function that runs the signature, in an interpreter that no other signature uses.
         room: number of tokens of the longest source that the interpreter may read.
     """
 
-    interpreter: Any
     run: Any
     room: int
 
@@ -93,17 +91,16 @@ class Runtime:
             return outputs
         source = inputs["source"]
         found = self._source_runners.get(signature)
-        if found is None or source.shape[1] > found.room:
+        if found is None or source.shape[-1] > found.room:
             found = self._source_runners[signature] = self._make_room(signature, source, found)
         outputs = found.run(source=source)
         return outputs
 
     def _make_room(self, signature: str, source: Any, before: SourceRunner | None) -> SourceRunner:
         """Return a new runner, with room for at least twice as many tokens as the one before."""
-        tokens = source.shape[1]
+        tokens = source.shape[-1]
         room = max(tokens, 2 * before.room if before else self._room)
-        interpreter = self._make(FAST)
-        made = SourceRunner(interpreter, interpreter.get_signature_runner(signature), room)
+        made = SourceRunner(self._make(FAST).get_signature_runner(signature), room)
         if tokens < room:
             made.run(source=np.pad(source, ((0, 0), (0, room - tokens)), constant_values=PAD_ID))
         return made

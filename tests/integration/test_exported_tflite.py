@@ -243,6 +243,12 @@ def test_growing_sources_have_the_same_outputs_in_every_new_interpreter(tflite_f
 
 
 @one_variant
+def test_a_source_with_one_axis_is_refused(tflite_file):
+    with pytest.raises(InputError, match="the signature `greedy` cannot be run"):
+        DeviceTranslator.load(tflite_file).run("greedy", source=np.array([4, 2], "int32"))
+
+
+@one_variant
 def test_runtimes_without_resizing_see_the_declared_length(tflite_file):
     interpreter = Interpreter(model_content=tflite_file.read_bytes())
     for signature in SIGNATURES:
