@@ -111,10 +111,9 @@ def write_saved_model(
         rule = translator.output_rule
         tf.saved_model.save(module, str(temporary_path), signatures=module.signatures.value)
         requests = typical_requests(translator.codec.source, module.limits.batch)
-        if rule is not None:
-            (temporary_path / AUTOMATON_FILE).parent.mkdir(exist_ok=True)
-            (temporary_path / AUTOMATON_FILE).write_bytes(rule.automaton.to_bytes())
         (temporary_path / CODEC_FOLDER).mkdir(parents=True)
+        if rule is not None:
+            (temporary_path / AUTOMATON_FILE).write_bytes(rule.automaton.to_bytes())
         for file_name, file_bytes in translator.codec.to_files().items():
             (temporary_path / CODEC_FOLDER / file_name).write_bytes(file_bytes)
         write_warm_up(temporary_path, name or path.resolve().name, requests)

@@ -13,12 +13,7 @@ import tensorflow as tf
 from keras_attention.decoding.automata.automaton import Automaton
 from keras_attention.decoding.confidence import Confidence
 from keras_attention.decoding.options import ServedOptions
-from keras_attention.errors import (
-    InputError,
-    OptionError,
-    check_positive,
-    check_texts,
-)
+from keras_attention.errors import InputError, OptionError, check_positive, check_texts
 from keras_attention.files.artefacts import read_unchanged
 from keras_attention.files.workspaces import put_back_replaced
 from keras_attention.text.graph.graph_subword import import_tensorflow_text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +11,7 @@ from statistics import mean, median
 
 from keras_attention.errors import InputError
 from keras_attention.files.atomic_writes import write_file
+from keras_attention.files.schema import format_json
 from keras_attention.text.text_limit import TextLimit, default_limit
 from keras_attention.translation.result import Translation
 from keras_attention.translation.translator import Translator
@@ -134,7 +134,7 @@ class Gate:
     def save(self, path: Path, default: str) -> None:
         """Write the measurements as JSON, with the precision that was made the default."""
         values = {**asdict(self), "most_lost": MOST_LOST, "default": default}
-        write_file(path, (json.dumps(values, indent=1) + "\n").encode())
+        write_file(path, format_json(values))
 
 
 def measure_variants(

@@ -23,7 +23,7 @@ from keras_attention.files.artefacts import (
 from keras_attention.files.atomic_writes import write_atomically, write_file
 from keras_attention.files.schema import parse_json
 from keras_attention.kinds import describe_other
-from keras_attention.models.ensemble import Ensemble
+from keras_attention.models.ensemble import Ensemble, members_of
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.codec_files import CODEC_FILES, changed_file, take_fingerprint
@@ -203,7 +203,7 @@ def _parts(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def build_model(model: Seq2Seq | Ensemble) -> None:
     """Create the weights of a model that has none, and warn that they are random."""
-    for member in model.models if isinstance(model, Ensemble) else [model]:
+    for member in members_of(model):
         if not member.built:
             _logger.warning(
                 "the model %s was never built, so it gets random weights; train it with `fit` or "
