@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 from keras_attention.errors import InputError, TextError
 from keras_attention.files.text_files import decode_lines
+from keras_attention.text.unknown_tokens import UnknownTokens
+from keras_attention.translation.result import Translation
 
 from .device.device_translator import MOST_THREADS, DeviceTranslator
 
@@ -64,20 +66,30 @@ def _run(options: argparse.Namespace) -> None:
     translator = DeviceTranslator.load(
         options.file, threads=options.threads, max_tokens=options.max_tokens
     )
+    unknown, number = UnknownTokens(), 0
     for number, line in enumerate(decode_lines(sys.stdin.buffer, _INPUT), start=1):
+        place = f"{_INPUT}, line {number}"
         try:
-            _print(translator, line, options)
+            unknown.add(_print(translator, line, options), place)
         except TextError as error:
-            raise InputError(f"{_INPUT}, line {number}: {error.problem}") from None
+            raise InputError(f"{place}: {error.problem}") from None
+    if note := unknown.note(total=number):
+        print(note, file=sys.stderr)
 
 
-def _print(translator: DeviceTranslator, line: str, options: argparse.Namespace) -> None:
+def _print(
+    translator: DeviceTranslator, line: str, options: argparse.Namespace
+) -> Sequence[str] | None:
+    """Print the translation of a line, and return the line's unknown tokens."""
     if options.stream:
         for step in translator.stream(line):
             print(step.token, end=" ", flush=True)
         print(flush=True)
-    else:
-        print(translator(line, beam=options.beam).text, flush=True)
+        source = translator.codec.source
+        return source.vocabulary.unknown_tokens(source.split(line))
+    translation: Translation = translator(line, beam=options.beam)
+    print(translation.text, flush=True)
+    return translation.unknown_tokens
 
 
 if __name__ == "__main__":

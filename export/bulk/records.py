@@ -22,7 +22,15 @@ from .handlers import Answer
 NAMESPACE = "keras_attention"
 """The namespace of our counters in Beam's metrics."""
 
-COUNTERS = ("lines", "translated", "refused", "source tokens", "target tokens", "batches")
+COUNTERS = (
+    "lines",
+    "translated",
+    "refused",
+    "with unknown tokens",
+    "source tokens",
+    "target tokens",
+    "batches",
+)
 
 NO_HYPOTHESIS = (
     "expected a hypothesis with a finite score. Received: none; the model's weights may be damaged."
@@ -103,6 +111,7 @@ class FormatChunk(beam.DoFn):
             "lines": len(answers),
             "translated": len(answers) - refused,
             "refused": refused,
+            "with unknown tokens": sum(bool(each.unknown_tokens) for each in found),
             "source tokens": sum(len(each.source_tokens) for each in found),
             "target tokens": sum(len(each.tokens) for each in found),
             "batches": bool(answers),

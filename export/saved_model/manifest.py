@@ -36,7 +36,6 @@ from keras_attention.text.tokenizers import TOKENIZERS, CharacterTokenizer, Toke
 from keras_attention.text.unicode_version import UNICODE
 from keras_attention.text.vocabulary import Vocabulary
 from keras_attention.translation.codec import SIDES, TextCodec
-from keras_attention.translation.codec_files import CODEC_FILES
 
 MANIFEST_FILE = Path("assets.extra") / "manifest.json"
 """Path of the manifest. Servers ignore `assets.extra`, except the warm-up requests in it."""
@@ -45,7 +44,7 @@ AUTOMATON_FILE = MANIFEST_FILE.with_name(OUTPUTS_FILE)
 
 CODEC_FOLDER = MANIFEST_FILE.with_name("tokenizers")
 """The folder of the tokenizers' files, which exports of older versions lack. The graph has its own
-tokenizers; these files are for glossaries."""
+tokenizers; these files are for glossaries and to find unknown tokens."""
 
 FORMAT = 1
 """Version of the signatures and the manifest; a reader refuses a newer one."""
@@ -180,8 +179,7 @@ def read_codec(folder: Path) -> TextCodec | None:
     path = folder / CODEC_FOLDER
     if not path.is_dir():
         return None
-    files = {name: read_artefact(path / name) for name in CODEC_FILES if (path / name).exists()}
-    return TextCodec.from_files(files, str(path))
+    return TextCodec.from_folder(path)
 
 
 def read_limit(folder: Path) -> dict[str, Any]:

@@ -52,7 +52,8 @@ class SavedModelTranslator:
         signatures: the graphs by name.
         manifest: the export's manifest.
         automaton: the automaton that accepts the allowed outputs, or None if all are allowed.
-        codec: the tokenizers, which only `terms` need; None if an older version wrote the export.
+        codec: the tokenizers, for `terms` and to find unknown tokens; None if an older version
+            wrote the export.
 
     Attributes:
         manifest: the argument.
@@ -201,11 +202,13 @@ class SavedModelTranslator:
         self, texts: Iterable[str], batch_size: int, inputs: Mapping[str, Any]
     ) -> Iterator[Translation]:
         signature = self._signatures["beam" if inputs else "serving_default"]
+        vocabulary = None if self.codec is None else self.codec.source.vocabulary
 
         def search_batch(batch: list[str]) -> Iterator[Translation]:
             each = {name: tf.fill([len(batch)], value) for name, value in inputs.items()}
             found = signature(text=tf.constant(encode_texts(batch), tf.string), **each)
-            return read_answer(batch, {name: out.numpy() for name, out in found.items()})
+            arrays = {name: out.numpy() for name, out in found.items()}
+            return read_answer(batch, arrays, vocabulary)
 
         # Only the graph counts tokens, so estimate a text's length by its code points.
         own = self.manifest["search"]

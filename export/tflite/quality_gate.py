@@ -40,7 +40,7 @@ class Quality:
     score: Callable[[Texts, Texts, Texts], float]
     higher_is_better: bool
 
-    def tells(self, value: float) -> bool:
+    def can_show_loss(self, value: float) -> bool:
         """Return whether a model with this value could lose more than the gate allows.
 
         A model cannot lose that much if its share of right outputs is below the limit, or if its
@@ -93,14 +93,14 @@ class Gate:
         lines: number of pairs decoded.
         keras: value of the metric for the Keras model with greedy search.
         variants: the measurements of each precision.
-        tells: whether the Keras model is good enough for the comparison to show a loss.
+        can_show_loss: whether the Keras model is good enough for the comparison to show a loss.
     """
 
     metric: str
     lines: int
     keras: float
     variants: tuple[MeasuredPrecision, ...]
-    tells: bool = True
+    can_show_loss: bool = True
 
     @property
     def default(self) -> str:
@@ -187,8 +187,8 @@ def measure_variants(
         variants.append(
             MeasuredPrecision(precision, size, share, milliseconds, *equal, value, loss)
         )
-    tells = quality.tells(reference)
-    return Gate(quality.name, len(fitting), reference, tuple(variants), tells)
+    can_show_loss = quality.can_show_loss(reference)
+    return Gate(quality.name, len(fitting), reference, tuple(variants), can_show_loss)
 
 
 def _decoded(

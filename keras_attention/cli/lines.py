@@ -32,6 +32,10 @@ class OnError(str, Enum):
     EMPTY = "empty"
 
 
+class UnusableLine(InputError):
+    """The error of a line that ends the command, as `OnError.STOP` requests."""
+
+
 class Batch(NamedTuple):
     """Lines that were ready at the same time, and their numbers, counted from 0."""
 

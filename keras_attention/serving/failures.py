@@ -23,12 +23,12 @@ class ServingError(InputError):
 
     Args:
         message: one line that names the server.
-        passing: whether the failure is temporary, so that the same request may succeed later.
+        temporary: whether the same request may succeed later.
     """
 
-    def __init__(self, message: str, *, passing: bool = False) -> None:
+    def __init__(self, message: str, *, temporary: bool = False) -> None:
         super().__init__(message)
-        self.passing = passing
+        self.temporary = temporary
 
 
 def in_a_line(words: str | None) -> str:
@@ -92,7 +92,7 @@ class Retries:
             except ServingError as error:
                 seconds = self._pause(tried)
                 last = tried > self.count or self.clock() + seconds >= end
-                if not error.passing or last or pause(seconds):
+                if not error.temporary or last or pause(seconds):
                     raise _after(tried, error) from error.__cause__
 
     def _pause(self, tried: int) -> float:
@@ -104,4 +104,4 @@ def _after(tried: int, error: ServingError) -> ServingError:
     if tried == 1:
         return error
     message = f"{str(error).rstrip('.')}; tried {tried} times."
-    return ServingError(message, passing=error.passing)
+    return ServingError(message, temporary=error.temporary)

@@ -95,8 +95,8 @@ class GrpcTransport:
         if code == grpc.StatusCode.DEADLINE_EXCEEDED:
             return ServingError(f"{self._address}: no answer within the deadline.")
         if code == grpc.StatusCode.UNAVAILABLE:
-            return ServingError(f"{self._address}: cannot be reached: {reason}.", passing=True)
+            return ServingError(f"{self._address}: cannot be reached: {reason}.", temporary=True)
         return ServingError(
             f"{self._address}: {self._model} failed with {code.name}: {reason}.",
-            passing=code in _TEMPORARY,
+            temporary=code in _TEMPORARY,
         )

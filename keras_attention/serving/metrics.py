@@ -54,7 +54,7 @@ class MeasuredTransport:
             outputs = self._transport.predict(call, seconds)
             outcome = "ok"
         except ServingError as error:
-            outcome = "retryable" if error.passing else "failed"
+            outcome = "retryable" if error.temporary else "failed"
             raise
         finally:
             self._seconds.labels(**labels).observe(time.perf_counter() - start)

@@ -119,7 +119,7 @@ class RestTransport:
             return ServingError(f"{self._address}: no answer within the deadline.")
         reason = in_a_line(str(error) or type(error).__name__)
         if isinstance(error, ConnectionError | IncompleteRead):
-            return ServingError(f"{self._address}: cannot be reached: {reason}.", passing=True)
+            return ServingError(f"{self._address}: cannot be reached: {reason}.", temporary=True)
         if isinstance(error, HTTPException):
             return ServingError(f"{self._address}: expected an answer in HTTP. Received: {reason}.")
         return ServingError(f"{self._address}: cannot be reached: {reason}.")
@@ -132,7 +132,7 @@ class RestTransport:
             text = str(json.loads(text)["error"])
         return ServingError(
             f"{self._address}: {self._model} failed with HTTP {status}: {in_a_line(text)}.",
-            passing=status in _TEMPORARY,
+            temporary=status in _TEMPORARY,
         )
 
 

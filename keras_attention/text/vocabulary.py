@@ -162,6 +162,15 @@ class Vocabulary:
         """Return the id of each token; unknown and special tokens get the id of `<unk>`."""
         return [self._ids.get(token, UNKNOWN_ID) for token in tokens]
 
+    def unknown_tokens(self, tokens: Iterable[str]) -> list[str]:
+        """Return the tokens that `encode` maps to `<unk>`, each once, in their order.
+
+        Example:
+            >>> Vocabulary("ab").unknown_tokens("cabcd")
+            ['c', 'd']
+        """
+        return [token for token in dict.fromkeys(tokens) if token not in self._ids]
+
     def decode(self, ids: Iterable[int]) -> list[str]:
         """Return the token of each id.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ import numpy.typing as npt
 from keras_attention.alignment.links import Links, link_words
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import OptionError, check_texts
+from keras_attention.files.artefacts import read_artefact
 from keras_attention.special_tokens import END, END_ID, PAD_ID, SPECIAL_TOKENS, UNKNOWN, UNKNOWN_ID
 from keras_attention.text.tokenizer import Tokenizer
+from keras_attention.translation.codec_files import CODEC_FILES, make_files, read_files
 from keras_attention.translation.codec_files import SIDES as SIDES
-from keras_attention.translation.codec_files import make_files, read_files
 from keras_attention.translation.result import Hypothesis, Translation, is_hypothesis
 
 
@@ -119,7 +121,8 @@ class TextCodec:
             for ids, score, alignment in zip(tokens, scores, alignments, strict=True)
             if is_hypothesis(score)
         ]
-        return Translation(text, source_tokens, tuple(hypotheses))
+        unknown = self.source.vocabulary.unknown_tokens(source_tokens[:-1])  # all but </s>
+        return Translation(text, source_tokens, tuple(hypotheses), tuple(unknown))
 
     def hypothesis(
         self, ids: Any, score: float, alignment: Any, source_tokens: Sequence[str]
@@ -223,6 +226,17 @@ class TextCodec:
             InputError: if a file is missing, damaged or of a newer format.
         """
         return cls(*read_files(files, where))
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> "TextCodec":
+        """Make a codec from the files of `to_files` in a folder.
+
+        Raises:
+            InputError: if a file is missing, damaged or of a newer format.
+        """
+        paths = (folder / name for name in CODEC_FILES)
+        files = {path.name: read_artefact(path) for path in paths if path.exists()}
+        return cls.from_files(files, str(folder))
 
 
 def until_end(ids: Sequence[int]) -> list[int]:

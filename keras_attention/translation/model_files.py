@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shlex
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from keras_attention.kinds import describe_other
 from keras_attention.models.ensemble import Ensemble, members_of
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.codec import TextCodec
-from keras_attention.translation.codec_files import CODEC_FILES, changed_file, take_fingerprint
+from keras_attention.translation.codec_files import changed_file, take_fingerprint
 from keras_attention.translation.file_names import (
     CONFIDENCE_FILE,
     MODEL_FILE,
@@ -56,8 +57,7 @@ def load_codec(folder: Path) -> TextCodec:
             f"{folder}: expected the folder of a trained model. Received: a file."
             + advice * (folder.suffix == ".tflite")
         )
-    files = {name: read_artefact(folder / name) for name in CODEC_FILES if (folder / name).exists()}
-    return TextCodec.from_files(files, str(folder))
+    return TextCodec.from_folder(folder)
 
 
 def load_short_list(folder: Path, codec: TextCodec) -> ShortList | None:
@@ -96,7 +96,7 @@ def load_confidence(folder: Path, file: Path) -> Confidence:
         _logger.warning(
             "note: %s: ignored, because it was measured with other weights than those in %s; run "
             "`keras-attention evaluate %s --save-confidence` again.",
-            *(path, file.name, folder),
+            *(path, file.name, shlex.quote(str(folder))),
         )
     return confidence or Confidence()
 

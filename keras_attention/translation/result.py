@@ -60,6 +60,9 @@ class Translation:
         source: the source text.
         source_tokens: its `S` tokens, ending with `</s>`.
         hypotheses: the hypotheses that the search found.
+        unknown_tokens: the source tokens that the model does not know, each once; it reads each of
+            them as `<unk>`, so the translation may be wrong. None if they cannot be determined:
+            for a model on a server, and for a SavedModel of an older version.
 
     Example:
         >>> empty = Translation("a", ("a", "</s>"), ())
@@ -70,6 +73,7 @@ class Translation:
     source: str
     source_tokens: tuple[str, ...]
     hypotheses: tuple[Hypothesis, ...]
+    unknown_tokens: tuple[str, ...] | None = None
 
     @property
     def best(self) -> Hypothesis:

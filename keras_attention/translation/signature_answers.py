@@ -9,6 +9,7 @@ import numpy.typing as npt
 from keras_attention.decoding.options import ServedOptions, check_option
 from keras_attention.errors import TextError, check_names, encode_text
 from keras_attention.settings.setting import Setting
+from keras_attention.text.vocabulary import Vocabulary
 from keras_attention.translation.result import (
     Hypothesis,
     PairScore,
@@ -86,7 +87,9 @@ def value_for_own(setting: Setting) -> float:
     return (setting.minimum or 0) - 1
 
 
-def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> Iterator[Translation]:
+def read_answer(
+    texts: Sequence[str], outputs: Mapping[str, Any], vocabulary: Vocabulary | None = None
+) -> Iterator[Translation]:
     """Yield the translations of `texts`, in order.
 
     Args:
@@ -96,6 +99,7 @@ def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> Iterator[Tr
             and `error` `[B]`. If each source has `N` hypotheses, all arrays except the last two
             have an axis of size `N` after `B`. A score below -5e8 means that there is no
             hypothesis; it is left out. Without `alignment`, all weights are 0.
+        vocabulary: the vocabulary of the sources, to find unknown tokens; None if it is not known.
 
     Raises:
         TextError: if the model rejected a text. The translations before it are yielded first.
@@ -109,7 +113,8 @@ def read_answer(texts: Sequence[str], outputs: Mapping[str, Any]) -> Iterator[Tr
         words = _words(source_tokens)
         found = zip(*(row if several else [[array] for array in row]), strict=True)
         hypotheses = tuple(_hypothesis(words, *each) for each in found if is_hypothesis(each[1]))
-        yield Translation(text, words, hypotheses)
+        unknown = None if vocabulary is None else tuple(vocabulary.unknown_tokens(words[:-1]))
+        yield Translation(text, words, hypotheses, unknown)
 
 
 def read_scores(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from importlib import metadata
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,25 @@ def test_translate_prints_the_requested_columns(run, trained, translator):
         end = len(translator(LINES[line]).source_tokens) - 1
         written = [(s, t) for t, s in enumerate(sources) if hypothesis.tokens[t] != "</s>"]
         assert pairs == " ".join(f"{s}-{t}" for s, t in written if s != end)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "options"),
+    [
+        *product(["", "1", "dates.tflite"], [(), ("--beam", 4), ("--stream",)]),
+        ("dates.tflite", ("--workers", 2)),
+    ],
+)
+def test_translate_counts_lines_with_unknown_tokens(runtime, options, run, trained, tmp_path):
+    (tmp_path / "in.txt").write_text("march 27, 2016\n5 mars 2003 學校\n\n學 校\n")
+    plain = run("translate", trained / runtime, *options, stdin=TYPED)
+    assert (plain.code, plain.err) == (0, "")
+    outcome = run("translate", trained / runtime, tmp_path / "in.txt", *options)
+    note = (
+        f"note: the model does not know some tokens, such as '學' ({tmp_path}/in.txt, line 2). "
+        "Lines with such tokens: 2 of 4; their translations may be wrong.\n"
+    )
+    assert (outcome.code, outcome.err, outcome.out.count("\n")) == (0, note, 4)
 
 
 def test_translate_prints_json(run, trained, translator):
@@ -242,7 +262,11 @@ def test_train_accepts_a_file_without_held_out_pairs(run, tmp_path, monkeypatch)
         "train", "mine.toml", *overrides("units=8", "embedding=4", "mixed_precision=true")
     )
     assert outcome.code == 0
-    assert "Trained. Next: keras-attention evaluate saved_models/mine" in outcome.out
+    advice = (
+        "Trained. Its recipe holds out no pairs. Next, with a file of other pairs: "
+        "keras-attention evaluate saved_models/mine --data FILE\n"
+    )
+    assert outcome.out.endswith(advice)
     assert {"model.keras", "metrics.csv", "versions.json"} < set(os.listdir("saved_models/mine"))
     assert any("tfevents" in path.name for path in Path("saved_models/mine/logs").rglob("*"))
     refused = run("evaluate", "saved_models/mine")
@@ -250,6 +274,13 @@ def test_train_accepts_a_file_without_held_out_pairs(run, tmp_path, monkeypatch)
         refused.code == 2 and "its recipe holds out no pairs; give a file of pairs." in refused.err
     )
     assert run("evaluate", "saved_models/mine", "--data", "pairs.tsv").code == 0
+    for command, words in {
+        ("verify", "saved_models/mine"): "no pairs; give a FILE with one text per line.",
+        ("export", "saved_models/mine", "--tflite", "best"): "no pairs; --tflite best compares "
+        "precisions on them, so use --tflite float32.",
+    }.items():
+        refused = run(*command)
+        assert refused.code == 2 and words in refused.err
 
 
 def test_evaluate_prints_the_metrics_of_the_model(run, trained, translator, tmp_path):

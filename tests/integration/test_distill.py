@@ -80,6 +80,7 @@ def test_a_student_trains_on_the_outputs_of_its_teacher(teacher, run, tmp_path):
     again = distill(run, "--beam", "3", "--with-pairs", "--resume", "--set", "epochs=3")
     assert again.code == 0, again.err
     assert len(RunFolder("new").metrics()) == 3
+    assert outcome.out.endswith("Trained. Next: keras-attention evaluate new\n")
     moved = tmp_path / "new" / "recipe.toml"
     assert run("train", moved, "--output", "new", "--overwrite").code == 0
     assert read(tmp_path / "new" / "distilled.tsv") == [*expected, *pairs]

@@ -205,6 +205,10 @@ def test_the_commands_accept_features(trained, run, tmp_path):
     assert "language" in out and "mean" in out and "copy" in out
     found = run("translate", folder, "--feature", "language=up", stdin=b"ab\n<language=copy> ab\n")
     lines = found.out.splitlines()
+    assert found.err == ""
+    lines_with_tags = b"<language=copy> ab\n\xed\x95\x9cb\n"
+    found = run("translate", folder, "--feature", "language=up", stdin=lines_with_tags)
+    assert "such as '한' (standard input, line 2). Lines with such tokens: 1 of 2;" in found.err
     translator = Translator.load(folder)
     assert lines == [each.text for each in translator(["<language=up> ab", "<language=copy> ab"])]
     for command in ("evaluate", "score", "align"):

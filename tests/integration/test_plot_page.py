@@ -45,6 +45,11 @@ def test_plot_writes_a_page_of_one_text_with_or_without_a_picture(
     assert [each.name for each in tmp_path.iterdir()] == ["a.html"]
     (sentence,) = sentences_of(Path("a.html"))
     assert (sentence["source"], len(sentence["hypotheses"])) == ("9/27/94", 1)
+    outcome = run("plot", trained, "9/27 學", "--html", "a.html")
+    note = (
+        "note: the model does not know some tokens, such as '學'; the translation may be wrong.\n"
+    )
+    assert (outcome.code, outcome.err) == (0, note)
     outcome = run("plot", trained, "9/27/94", "--html", "a.html", "-o", "a.svg")
     assert outcome.out.endswith("Wrote a.svg\nWrote a.html\n")
     for export in ("1", "dates.tflite"):

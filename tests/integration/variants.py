@@ -144,6 +144,7 @@ def assert_same(actual, expected, *, tolerance=1e-4):
     for one, other in zip(actual, expected, strict=True):
         assert (one.source, one.source_tokens) == (other.source, other.source_tokens)
         assert (one.text, one.tokens) == (other.text, other.tokens)
+        assert one.unknown_tokens in (other.unknown_tokens, None)  # None from a server
         assert one.source_tokens != ("</s>",) or (one.text, one.score) == ("", 0)
         np.testing.assert_allclose(one.score, other.score, atol=tolerance)
         np.testing.assert_allclose(one.alignment, other.alignment, atol=tolerance, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -67,14 +68,14 @@ def evaluation_pairs(
             "--feature requires a file of pairs; the held-out pairs carry their features. "
             f"Received: --feature {name}={value} alone."
         )
-    return _held_out_pairs(model)
+    return held_out_pairs(model)
 
 
 def shared_pairs(models: Sequence[Path]) -> tuple[list[Pair], set[str]]:
     """Return the held-out pairs of all models, and the sources that any of them was trained on."""
-    pairs, seen = _held_out_pairs(models[0])
+    pairs, seen = held_out_pairs(models[0])
     for model in models[1:]:
-        others, trained_on = _held_out_pairs(model)
+        others, trained_on = held_out_pairs(model)
         if others != pairs:
             raise InputError(
                 f"{model}: has other held-out pairs than {models[0]}; give a file with --data, or "
@@ -98,20 +99,35 @@ def _pairs_of_file(
     return [(source, target) for source, (_, target) in zip(sources, pairs, strict=True)]
 
 
-def _held_out_pairs(model: Path) -> tuple[list[Pair], set[str]]:
+def held_out_pairs(
+    model: Path, advice: str = "give a file of pairs"
+) -> tuple[list[Pair], set[str]]:
+    """Return the held-out pairs of a model's recipe, as `evaluation_pairs` does.
+
+    Args:
+        model: a model's folder, or a checkpoint in it.
+        advice: what to do if there are none, for the error.
+    """
     check_model_path(model)
     folder = find_run(model)
     if folder is None:
         raise InputError(
-            f"{model}: has no recipe.toml, so its held-out pairs are not known; give a file of "
-            "pairs."
+            f"{model}: has no recipe.toml, so its held-out pairs are not known; {advice}."
         )
     held_out = read_held_out(folder)
     if not held_out.pairs:
-        raise InputError(f"{folder}: its recipe holds out no pairs; give a file of pairs.")
+        raise InputError(f"{folder}: its recipe holds out no pairs; {advice}.")
     if held_out.note:
         print(f"note: {held_out.note}", file=sys.stderr)
     return held_out.pairs, held_out.seen
+
+
+def advise_to_evaluate(folder: Path, data: DataConfig) -> str:
+    """Return the advice to evaluate a model that was trained on some data into a folder."""
+    command = f"keras-attention evaluate {shlex.quote(str(folder))}"
+    if data.held_out or data.validation_path:
+        return f"Next: {command}"
+    return f"Its recipe holds out no pairs. Next, with a file of other pairs: {command} --data FILE"
 
 
 def find_run(model: Path) -> Path | None:

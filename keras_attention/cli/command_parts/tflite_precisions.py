@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_attention.cli.command_parts.evaluation_pairs import evaluation_pairs
+from keras_attention.cli.command_parts.evaluation_pairs import held_out_pairs
 from keras_attention.cli.exports import about_run, variants_file
 from keras_attention.cli.output import print_table
 from keras_attention.cli.progress import show_progress
@@ -43,7 +43,8 @@ def export_measured(
         lines: largest number of pairs.
         batch_size: number of texts that a file searches together.
     """
-    pairs, quality = evaluation_pairs(folder)[0][:lines], _quality(folder)
+    advice = f"--tflite {choice} compares precisions on them, so use --tflite float32"
+    pairs, quality = held_out_pairs(folder, advice)[0][:lines], _quality(folder)
     converted = Converted.of(translator, about_run(folder), batch_size=batch_size)
     total = len(pairs) * (1 + len(PRECISIONS))
     with show_progress(total, unit="lines") as advance:
@@ -92,7 +93,7 @@ def print_variants(gate: Gate) -> None:
     ]
     print(f"{gate.lines} held-out pairs, greedy; the Keras model: {gate.metric} {gate.keras:.2f}")
     print_table([(*names, gate.metric, "loss", ""), *rows], justify="left")
-    if not gate.tells:
+    if not gate.can_show_loss:
         print(
             f"warning: the Keras model reaches {gate.metric} {gate.keras:.2f}, so this comparison "
             "cannot show a loss; train a better model before you choose a precision.",

@@ -83,6 +83,7 @@ def distill(
     """
     from functools import partial
 
+    from keras_attention.cli.command_parts.evaluation_pairs import advise_to_evaluate
     from keras_attention.cli.output import log_to_console
     from keras_attention.cli.progress import show_progress
     from keras_attention.training.data.data_paths import join_teachers
@@ -111,4 +112,4 @@ def distill(
             overwrite=overwrite,
             progress=partial(show_progress, unit="sources"),
         )
-    print(f"Trained. Next: keras-attention evaluate {folder}")
+    print(f"Trained. {advise_to_evaluate(folder, recipe.data)}")

@@ -1,5 +1,6 @@
 """The command `plot`: shows alignments in the terminal, as a picture or as an HTML page."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -63,6 +64,7 @@ def plot(
     """
     from keras_attention.cli.progress import count_each, show_progress
     from keras_attention.cli.runtimes import open_translator
+    from keras_attention.text.unknown_tokens import UnknownTokens
     from keras_attention.visualization.alignment_page import write_alignment_page
     from keras_attention.visualization.alignment_text import format_alignment
     from keras_attention.visualization.html_page import check_page
@@ -87,6 +89,11 @@ def plot(
         print(format_alignment(translations[0]))
     for written in filter(None, (output, page)):
         print(f"Wrote {written}")
+    unknown = UnknownTokens()
+    for number, translation in enumerate(translations, start=1):
+        unknown.add(translation.unknown_tokens, f"line {number}" if file else "")
+    if note := unknown.note(total=len(translations)):
+        print(note, file=sys.stderr)
 
 
 def _plotted_lines(

@@ -1,5 +1,6 @@
 """The command `quickstart`: trains a model on dates, evaluates it, and exports and verifies it."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -139,10 +140,11 @@ def _export(translator: "Translator", folder: Path, sources: Sequence[str]) -> N
 
 
 def _print_next_steps(folder: Path, held_out: "Sequence[Pair]") -> None:
+    model = shlex.quote(str(folder))
     print(f"""
 What to do next:
-  echo "{held_out[0][0]}" | keras-attention translate {folder} --scores
-  keras-attention plot {folder} "{held_out[1][0]}"
-  keras-attention evaluate {folder} --beam 4
+  echo "{held_out[0][0]}" | keras-attention translate {model} --scores
+  keras-attention plot {model} "{held_out[1][0]}"
+  keras-attention evaluate {model} --beam 4
   keras-attention train dates --show            # print every setting, with an explanation
   keras-attention train my.toml                 # train on your own pairs: data.format = "tsv\"""")

@@ -141,6 +141,7 @@ def train(
     if show:
         print(describe_recipe(resolved))
         return
+    from keras_attention.cli.command_parts.evaluation_pairs import advise_to_evaluate
     from keras_attention.cli.command_parts.joined_processes import join_processes
     from keras_attention.training.run.run_data import load_run_recipe
     from keras_attention.translation.folders.ensemble_folder import is_ensemble
@@ -165,7 +166,7 @@ def train(
             advise_on_stop(advice, lambda: begun.is_file() and not _has_checkpoint(folder))
         )
         _train(resolved, folder, seeds, start_from, **options)
-        print(f"Trained. Next: keras-attention evaluate {folder}")
+        print(f"Trained. {advise_to_evaluate(folder, resolved.data)}")
 
 
 def _train(

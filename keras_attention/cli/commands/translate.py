@@ -186,6 +186,10 @@ def translate(
     translations of the lines before it and stops with exit code 2. With --on-error skip or empty,
     it continues, reports each such line and their number on standard error, and exits with code 0.
 
+    If lines contain tokens that the model does not know, their translations may be wrong. A note at
+    the end, on standard error, says how many lines these are. With --server, this requires that
+    MODEL is the path of the model's folder.
+
     If a command with --output is interrupted, it keeps the translations of all complete batches.
     --resume continues after them.
 
@@ -257,10 +261,10 @@ def translate(
             workers=workers > 1,
             resume=resume,
         )
-        streamed = open_stream(job)
+        streamed, source = open_stream(job)
         if server is None:
             note_limits([model], search)
-        run_stream(streamed, file, on_error)
+        run_stream(streamed, source, file, on_error)
         return
     _check_bulk(job, workers, output, resume=resume)
     columns = job.columns()

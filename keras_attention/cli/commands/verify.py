@@ -32,13 +32,14 @@ def verify(
 
     Example: keras-attention verify saved_models/dates
     """
-    from keras_attention.cli.command_parts.evaluation_pairs import evaluation_pairs
+    from keras_attention.cli.command_parts.evaluation_pairs import held_out_pairs
     from keras_attention.cli.exports import verify_exports
     from keras_attention.translation.translator import Translator
 
     translator = Translator.load(model)
     if file is None:
-        sources = [source for source, _ in evaluation_pairs(model)[0]]
+        pairs, _ = held_out_pairs(model, "give a FILE with one text per line")
+        sources = [source for source, _ in pairs]
     else:
         sources = list(islice(open_lines(file), lines))
     if not verify_exports(translator, model, sources[:lines]):

@@ -7,28 +7,34 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from keras_attention.cli.lines import Line
+from keras_attention.cli.lines import Line, UnusableLine
 from keras_attention.cli.search_options import option_of
 from keras_attention.cli.stopping import advise_on_output, advise_on_stop
 from keras_attention.errors import InputError
 from keras_attention.files.partial_file import PartialFile, write_in_parts
 from keras_attention.files.schema import JsonFile, integer, text
+from keras_attention.text.unknown_tokens import UnknownTokens
 
 _NAMES = {"features": "feature", "as_json": "json"}
 """Options whose name on the command line differs from the name in `TranslationJob`."""
 
 _COUNTS = ("lines", "texts", "unusable", "missing", "doubtful")
+_UNKNOWN = {"lines": integer(0), "example": text(), "place": text()}
 _STATE = JsonFile(
     "the record of `translate`",
     {
         "model": text(),
         "options": {},
-        "tally": {"sha256": text(), **{name: integer(0) for name in _COUNTS}},
+        "tally": {
+            "sha256": text(),
+            **{name: integer(0) for name in _COUNTS},
+            "unknown": _UNKNOWN,
+        },
     },
 )
 
@@ -43,6 +49,7 @@ class Tally:
         unusable: number of lines that cannot be used.
         missing: number of lines without a hypothesis.
         doubtful: number of outputs that are marked for a check.
+        unknown: the lines with tokens that the model does not know.
     """
 
     lines: int = 0
@@ -50,6 +57,7 @@ class Tally:
     unusable: int = 0
     missing: int = 0
     doubtful: int = 0
+    unknown: UnknownTokens = field(default_factory=UnknownTokens)
 
     def __post_init__(self) -> None:
         """Begin the digest."""
@@ -80,6 +88,7 @@ class Tally:
             )
         for count in _COUNTS[2:]:
             setattr(found, count, values[count])
+        found.unknown = UnknownTokens(*(values["unknown"][name] for name in _UNKNOWN))
         return found
 
 
@@ -121,13 +130,18 @@ class FileOutput(Output):
         self._lines, self.added = [], True
 
     @property
+    def can_resume(self) -> bool:
+        """Whether a later command can continue; not if a server translates."""
+        return bool(self._made_by["model"])
+
+    @property
     def kept(self) -> str:
         """A sentence about the lines that are written so far, or "" if there are none."""
         if not self._parts.state:
             return ""
         count = self._parts.state["tally"]["lines"]
         kept = f"{self._parts.path} has the output of the first {count} lines"
-        if not self._made_by["model"]:  # on a server
+        if not self.can_resume:
             return f"{kept}."
         return f"{kept}; the same command with --resume continues after them."
 
@@ -157,18 +171,26 @@ def open_output(
         except InputError as error:
             if not output.added:
                 raise
-            raise InputError(f"{error} {output.kept}") from error
+            advice = " To continue after this line too, add --on-error skip or empty."
+            skips = isinstance(error, UnusableLine) and output.can_resume
+            raise InputError(f"{error} {output.kept}{advice * skips}") from error
 
 
 def _check_same(parts: PartialFile, made_by: Mapping[str, Any]) -> None:
-    """Check that an earlier command had the same model and options."""
+    """Check that an earlier command had the same model and options.
+
+    If it could use all its lines, it may have had another `--on-error`.
+    """
     if parts.state["model"] != made_by["model"]:
         raise InputError(
             f"{parts.record}: --resume requires the model of the interrupted command. Received: a "
             "model whose files differ; to begin again, leave out --resume."
         )
     before, now = parts.state["options"], made_by["options"]
-    for name in sorted({*before, *now}):
+    names = {*before, *now}
+    if not parts.state["tally"]["unusable"]:
+        names.discard("on_error")
+    for name in sorted(names):
         if before.get(name) != now.get(name):
             raise InputError(
                 f"{parts.record}: --resume requires the options of the interrupted command, which "

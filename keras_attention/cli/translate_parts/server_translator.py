@@ -1,6 +1,8 @@
 """The translator of a model on a TensorFlow Serving server, for `translate`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,10 @@ from keras_attention.cli.search_options import option_of
 from keras_attention.decoding.options import ServedOptions
 from keras_attention.errors import InputError
 from keras_attention.serving import ServingClient
+from keras_attention.text.tokenizer import Tokenizer
+from keras_attention.translation.codec import TextCodec
+from keras_attention.translation.file_names import SETTINGS_FILE
+from keras_attention.translation.folders.ensemble_folder import member_folders
 from keras_attention.translation.result import Translate, Translation
 from keras_attention.translation.searches.streaming import StreamText
 
@@ -35,9 +41,11 @@ def open_server(
     served = [*(known.key for known in ServedOptions.settings()), "nbest"]
     _check_served(server, search, served, refused, features)
     client = _connect(server, model, deadline, batch_size=batch_size, alignments=alignments)
+    source = find_source(model)
 
     def translate(texts: Iterable[str]) -> Iterator[Translation]:
-        return client.stream(texts, nbest=nbest, **search)
+        found = client.stream(texts, nbest=nbest, **search)
+        return found if source is None else (_with_unknown(each, source) for each in found)
 
     return translate
 
@@ -50,10 +58,28 @@ def open_server_stream(
     deadline: float = 30.0,
     refused: Sequence[str] = (),
     features: Mapping[str, str] | None = None,
-) -> StreamText:
-    """Return the function that streams the tokens of a text from a server; see `open_server`."""
+) -> tuple[StreamText, Tokenizer | None]:
+    """Return what `open_stream` returns, for a model on a server; see `open_server`."""
     _check_served(server, search, ["beam_width"], refused, features, " with --stream")
-    return _connect(server, model, deadline).stream
+    return _connect(server, model, deadline).stream, find_source(model)
+
+
+def find_source(model: Path) -> Tokenizer | None:
+    """Return the source tokenizer of a model on a server, if `model` is the path of its folder.
+
+    The server does not report which tokens are unknown. If `model` is only a name, return None.
+    """
+    version = _name_and_version(model)[1]
+    with suppress(InputError):  # the server can translate even if the files here are damaged
+        (folder, *_) = member_folders(model if version is None else model.parent)
+        if (folder / SETTINGS_FILE).is_file():
+            return TextCodec.from_folder(folder).source
+    return None
+
+
+def _with_unknown(translation: Translation, source: Tokenizer) -> Translation:
+    unknown = source.vocabulary.unknown_tokens(translation.source_tokens[:-1])
+    return replace(translation, unknown_tokens=tuple(unknown))
 
 
 def _check_served(

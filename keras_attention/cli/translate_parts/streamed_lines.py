@@ -14,6 +14,7 @@ from keras_attention.cli.translate_parts.job import TranslationJob
 from keras_attention.cli.translate_parts.outputs import Tally
 from keras_attention.cli.translate_parts.translated_lines import Problems
 from keras_attention.errors import InputError, TextError
+from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation.folders.model_paths import check_model_path, is_export
 from keras_attention.translation.searches.streaming import StreamText, check_streamed, text_parts
 
@@ -29,8 +30,13 @@ def check_combined(**options: object) -> None:
             )
 
 
-def open_stream(job: TranslationJob) -> StreamText:
-    """Load the model of a job or connect to its server, and return a function that streams."""
+def open_stream(job: TranslationJob) -> tuple[StreamText, Tokenizer | None]:
+    """Load the model of a job, or connect to its server.
+
+    Returns:
+        A function that streams, and the tokenizer of the sources. The tokenizer is None if it is
+        not known.
+    """
     path, search = job.model, job.search
     check_streamed(**{name: search[name] for name in ("beam_width", "sample") if name in search})
     local = {
@@ -67,26 +73,35 @@ def open_stream(job: TranslationJob) -> StreamText:
         whole_vocabulary=job.whole_vocabulary,
         max_tokens=job.max_tokens,
     )
-    return partial(translator.stream, **search)
+    return partial(translator.stream, **search), translator.codec.source
 
 
-def _open_export(path: Path, features: Mapping[str, str], max_tokens: int | None) -> StreamText:
+def _open_export(
+    path: Path, features: Mapping[str, str], max_tokens: int | None
+) -> tuple[StreamText, Tokenizer | None]:
     if path.suffix != ".tflite":
         from keras_attention.export.saved_model.saved_model_translator import SavedModelTranslator
 
-        stream = partial(SavedModelTranslator.load(path).stream, features=features)
+        saved = SavedModelTranslator.load(path)
+        stream = partial(saved.stream, features=features)
         with suppress(TextError):  # this call only checks the export and the features
             stream("")
-        return stream
+        return stream, saved.codec.source if saved.codec else None
     from keras_attention.export.device.device_translator import DeviceTranslator
 
     device = DeviceTranslator.load(path, max_tokens=max_tokens)
     device.codec.source.features.check(features)
-    return partial(device.stream, features=features)
+    return partial(device.stream, features=features), device.codec.source
 
 
-def run_stream(stream: StreamText, file: str, on_error: OnError) -> None:
+def run_stream(stream: StreamText, source: Tokenizer | None, file: str, on_error: OnError) -> None:
     """Translate the lines of a file as they arrive, and print each output while it is searched.
+
+    Args:
+        stream: yields the tokens of an output.
+        source: the tokenizer of the sources, to find unknown tokens; None if it is not known.
+        file: the file, a pattern that matches files, or `-` for standard input.
+        on_error: what to do with a line that cannot be used.
 
     Raises:
         InputError: if the file cannot be read, the model cannot stream or, with `OnError.STOP`, a
@@ -97,9 +112,13 @@ def run_stream(stream: StreamText, file: str, on_error: OnError) -> None:
     for number, line in enumerate(lines):
         if problem := _print_parts(stream, line):
             problems.report(problem, number)
+        elif source is not None and isinstance(line, str):
+            problems.note_unknown(source.vocabulary.unknown_tokens(source.split(line)), number)
+        problems.tally.lines += 1
         if not problem or on_error is not OnError.SKIP:
             print(flush=True)
     problems.report_count()
+    problems.report_unknown()
 
 
 def _print_parts(stream: StreamText, line: Line) -> InputError | None:

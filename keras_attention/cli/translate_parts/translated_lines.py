@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from keras_attention.cli.lines import (
     InputLines,
     Line,
     OnError,
+    UnusableLine,
     available_batches,
     check_output,
     full_batches,
@@ -36,11 +37,14 @@ class Finished(NamedTuple):
         lines: the lines to print.
         missing: whether the model found no hypothesis.
         doubtful: whether the output is marked for a check.
+        unknown: the first source token that the model does not know, as a list that is empty if
+            there is none.
     """
 
     lines: list[str]
     missing: bool
     doubtful: bool
+    unknown: Sequence[str] = ()
 
 
 Answer = Finished | InputError
@@ -95,6 +99,7 @@ def run_translate(
                 out.end_batch(tally)
                 advance(len(batch.lines))
     problems.report_count()
+    problems.report_unknown()
     _note_missing_outputs(tally.missing)
     if columns.minimum:
         least = columns.minimum.least
@@ -119,7 +124,8 @@ def answer_batch(translate: Translate, columns: Columns, batch: Batch) -> Iterat
     for number, found in zip(batch.numbers, answer_each(translate, batch.lines), strict=True):
         if isinstance(found, Translation):
             printed = list(columns.lines(found, number))
-            yield Finished(printed, not found.hypotheses, columns.needs_check(found))
+            unknown = (found.unknown_tokens or ())[:1]
+            yield Finished(printed, not found.hypotheses, columns.needs_check(found), unknown)
         else:
             yield found
 
@@ -131,6 +137,7 @@ def _lines_of(
     if isinstance(answer, Finished):
         problems.tally.missing += answer.missing
         problems.tally.doubtful += answer.doubtful
+        problems.note_unknown(answer.unknown, number)
         return answer.lines
     problem = problems.report(answer, number)
     if problems.on_error is OnError.SKIP:
@@ -150,7 +157,7 @@ def _note_missing_outputs(count: int) -> None:
 
 @dataclass
 class Problems:
-    """Reports the lines that cannot be used, and counts them."""
+    """Reports the lines that cannot be used or have unknown tokens, and counts them."""
 
     source: InputLines
     on_error: OnError
@@ -162,7 +169,7 @@ class Problems:
         if isinstance(error, TextError):
             problem = f"{self.source.place(number)}: {error.problem}"
         if self.on_error is OnError.STOP:
-            raise InputError(problem)
+            raise UnusableLine(problem)
         self.tally.unusable += 1
         print(problem, file=sys.stderr)
         return problem
@@ -173,6 +180,16 @@ class Problems:
             done = "skipped" if self.on_error is OnError.SKIP else "left empty"
             lines = "line that" if count == 1 else "lines that"
             print(f"{done} {count} {lines} cannot be used.", file=sys.stderr)
+
+    def note_unknown(self, tokens: Sequence[str], number: int) -> None:
+        """Remember the tokens of a line that the model does not know, if there are any."""
+        if tokens:
+            self.tally.unknown.add(tokens, self.source.place(number))
+
+    def report_unknown(self) -> None:
+        """Print how many lines have tokens that the model does not know, if there are any."""
+        if note := self.tally.unknown.note(self.tally.lines):
+            print(note, file=sys.stderr)
 
 
 def _progress(

@@ -1,5 +1,6 @@
 """The distribution for devices has exactly the modules that run a TFLite file, and works alone."""
 
+import io
 import json
 import subprocess
 import sys
@@ -146,6 +147,18 @@ def test_the_command_has_the_name_that_it_is_installed_with(capsys):
     with pytest.raises(SystemExit):
         device_command.main(["--help"])
     assert capsys.readouterr().out.startswith(f"usage: {name} ")
+
+
+@pytest.mark.parametrize("options", [[], ["--beam"], ["--stream"]])
+def test_the_command_counts_lines_with_unknown_tokens(options, capsys, monkeypatch):
+    for lines, note in {
+        "\n".join(LINES): "",
+        "학교\n學校\n": "note: the model does not know some tokens, such as '學' (standard input, "
+        "line 2). Lines with such tokens: 1 of 2; their translations may be wrong.\n",
+    }.items():
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
+        assert device_command.main([str(MODEL), *options]) == 0
+        assert capsys.readouterr().err == note
 
 
 @pytest.mark.parametrize(

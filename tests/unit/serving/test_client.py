@@ -126,10 +126,10 @@ def test_threads_share_a_client(server):
 
 
 def test_temporary_failures_are_retried(server):
-    server.errors = [ServingError("full.", passing=True)] * 3
+    server.errors = [ServingError("full.", temporary=True)] * 3
     with connect(retries=Retries(3, first_pause=0.001)) as translate:
         assert translate("a").text == "A"
-        server.errors = [ServingError("full.", passing=True)] * 4
+        server.errors = [ServingError("full.", temporary=True)] * 4
         with pytest.raises(ServingError, match="^full; tried 4 times.$"):
             translate("a")
 
@@ -269,7 +269,7 @@ def test_a_lone_surrogate_is_rejected(server):
 
 
 def test_closing_the_client_ends_a_pause_before_a_retry(server):
-    server.errors = [ServingError("full.", passing=True)] * 9
+    server.errors = [ServingError("full.", temporary=True)] * 9
     translate = connect(retries=Retries(5, first_pause=60), deadline=600)
     threading.Timer(0.1, translate.close).start()
     start = time.monotonic()
@@ -347,7 +347,7 @@ def test_metrics_count_requests_retries_batch_sizes_and_refused_texts(server):
     registry = CollectorRegistry()
     options = {"metrics": registry, "parallel": 1, "retries": Retries(1, first_pause=0)}
     with ServingClient("localhost:1", "months", batch_size=2, **options) as client:
-        server.errors = [ServingError("busy.", passing=True)]
+        server.errors = [ServingError("busy.", temporary=True)]
         client(["a", "b", "c"])
         server.errors = [ServingError("gone.")]
         with pytest.raises(ServingError):

@@ -47,6 +47,12 @@ def test_one_string_returns_one_translation(translator):
     np.testing.assert_allclose(alone.alignment.sum(axis=1), 1, atol=1e-5)
 
 
+def test_each_unknown_token_of_a_text_is_reported_once(translator):
+    found = translator(["dcba", "x ya", "", "axx"], beam_width=2)
+    assert [each.unknown_tokens for each in found] == [(), ("x", " ", "y"), (), ("x",)]
+    assert translator.codec.replace_unknown(found[1]).unknown_tokens == ("x", " ", "y")
+
+
 def test_weights_that_are_not_finite_are_rejected(tmp_path):
     translator = make_translator()
     translator.save(tmp_path)

@@ -12,7 +12,7 @@ WARNING = (
 
 
 @pytest.mark.parametrize(
-    ("metric", "value", "higher_is_better", "tells"),
+    ("metric", "value", "higher_is_better", "can_show_loss"),
     [
         ("exact_match", 0.0, True, False),
         ("exact_match", 0.3, True, False),
@@ -22,18 +22,20 @@ WARNING = (
         ("wer", 99.0, False, True),
     ],
 )
-def test_a_comparison_with_a_useless_model_tells_nothing(metric, value, higher_is_better, tells):
+def test_a_comparison_with_a_useless_model_cannot_show_a_loss(
+    metric, value, higher_is_better, can_show_loss
+):
     quality = Quality(metric, lambda *_: value, higher_is_better)
-    assert quality.tells(value) is tells
+    assert quality.can_show_loss(value) is can_show_loss
 
 
-@pytest.mark.parametrize("tells", [True, False])
-def test_a_comparison_with_a_useless_model_is_followed_by_a_warning(tells, capsys):
+@pytest.mark.parametrize("can_show_loss", [True, False])
+def test_a_comparison_with_a_useless_model_is_followed_by_a_warning(can_show_loss, capsys):
     row = MeasuredPrecision("float32", 1_000_000, 1.0, 2.5, 1.0, 1.0, 0.0, 0.0)
-    print_variants(Gate("exact_match", 20, 0.0, (row,), tells))
+    print_variants(Gate("exact_match", 20, 0.0, (row,), can_show_loss))
     out, err = capsys.readouterr()
     assert "exact_match" in out and "passes" in out
-    assert err == ("" if tells else WARNING)
+    assert err == ("" if can_show_loss else WARNING)
 
 
 class Stop(Exception):
@@ -47,7 +49,7 @@ def test_measured_files_and_files_in_float32_get_the_batch_size(monkeypatch, tmp
         sizes.append(batch_size)
         raise Stop
 
-    monkeypatch.setattr(tflite_precisions, "evaluation_pairs", lambda folder: ([], set()))
+    monkeypatch.setattr(tflite_precisions, "held_out_pairs", lambda folder, advice: ([], set()))
     monkeypatch.setattr(tflite_precisions, "_quality", lambda folder: None)
     monkeypatch.setattr(tflite_precisions.Converted, "of", convert)
     monkeypatch.setattr(exports, "export_saved_model", lambda *_, **given: tmp_path / "1")

@@ -18,10 +18,13 @@ from keras_attention.translation.folders.ensemble_folder import write_members
 from keras_attention.translation.result import Hypothesis, Translation
 
 MADE_BY = {"model": "digest", "options": {"beam_width": 4, "as_json": False}}
-LINES = b"one\n\xff\ntwo\n\nthree\nfour\n"
-WHOLE = "check\tONE0\n\ncheck\tTWO1\ncheck\t\ncheck\tTHREE3\ncheck\tFOUR4\n"
+LINES = b"one\n\xff\ntwo\n\nthrew\nfour\n"
+WHOLE = "check\tONE0\n\ncheck\tTWO1\ncheck\t\ncheck\tTHREW3\ncheck\tFOUR4\n"
+SKIPPED = ["ONE0", "OK1", "TWO2", "", "THREW4"]
 REPORT = [
     "left empty 1 line that cannot be used.",
+    "note: the model does not know some tokens, such as 'w' ({file}, line 3). Lines with such "
+    "tokens: 2 of 6; their translations may be wrong.",
     "note: lines without output because no hypothesis has a finite score: 1; the model's weights "
     "may be damaged.",
     "lines below a confidence of 1: 5",
@@ -45,7 +48,8 @@ def numbered(first, stop=99):
                 raise KeyboardInterrupt
             found = Hypothesis(f"{text.upper()}{done}", -1.0, (text, "</s>"), np.zeros((2, 1)))
             done += 1
-            yield Translation(text, (text,), (found,) if text else ())
+            unknown = tuple(letter for letter in text if letter == "w")
+            yield Translation(text, (text,), (found,) if text else (), unknown)
 
     return translate
 
@@ -66,9 +70,10 @@ def interrupt(files, stop):
 
 
 def test_a_resumed_translation_has_the_same_output_and_counts(files, capsys):
+    report = [line.format(file=files[0]) for line in REPORT]
     translate(files)
     assert files[1].read_text() == WHOLE
-    assert capsys.readouterr().err.splitlines()[1:] == REPORT
+    assert capsys.readouterr().err.splitlines()[1:] == report
     files[1].unlink()
     for stop, lines in [(2, 2), (4, 4)]:
         interrupt(files, stop)
@@ -78,7 +83,7 @@ def test_a_resumed_translation_has_the_same_output_and_counts(files, capsys):
         assert part == "".join(WHOLE.splitlines(keepends=True)[:lines])
     translate(files, resume=True)
     assert files[1].read_text() == WHOLE
-    assert capsys.readouterr().err.splitlines() == REPORT
+    assert capsys.readouterr().err.splitlines() == report
 
 
 def test_lines_before_an_unusable_line_are_kept_and_a_corrected_file_continues(files):
@@ -88,6 +93,25 @@ def test_lines_before_an_unusable_line_are_kept_and_a_corrected_file_continues(f
     files[0].write_bytes(LINES.replace(b"\xff", b"ok"))
     translate(files, on_error=OnError.STOP, resume=True)
     assert files[1].read_text().split("\n")[-2] == "check\tFOUR5"
+
+
+def test_an_unusable_line_can_be_skipped_when_the_command_continues(files):
+    files[0].write_bytes(LINES.replace(b"\xff", b"ok").replace(b"four", b"\xff"))
+    made_by = {"model": "digest", "options": {"on_error": "stop"}}
+    with pytest.raises(InputError, match="--resume continues after them. To continue after this "):
+        translate(files, on_error=OnError.STOP, made_by=made_by)
+    made_by = {"model": "digest", "options": {"on_error": "skip"}}
+    translate(files, on_error=OnError.SKIP, resume=True, made_by=made_by)
+    assert files[1].read_text() == "".join(f"check\t{line}\n" for line in SKIPPED)
+
+
+def test_another_way_to_handle_unusable_lines_is_refused_after_one(files):
+    made_by = {"model": "digest", "options": {"on_error": "empty"}}
+    with pytest.raises(KeyboardInterrupt):
+        translate(files, 2, made_by=made_by)
+    other = {"model": "digest", "options": {"on_error": "skip"}}
+    with pytest.raises(InputError, match="had --on-error empty. Received: --on-error skip"):
+        translate(files, on_error=OnError.SKIP, resume=True, made_by=other)
 
 
 @pytest.mark.parametrize("lines", [LINES.replace(b"one", b"eins"), b"one\n"])

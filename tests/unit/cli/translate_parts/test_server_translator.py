@@ -3,9 +3,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from keras_attention import CharacterTokenizer, Vocabulary
 from keras_attention.cli.translate_parts import server_translator
 from keras_attention.cli.translate_parts.server_translator import open_server, open_server_stream
+from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.errors import InputError
+from keras_attention.translation.codec import TextCodec
+from keras_attention.translation.result import Translation
 
 
 @pytest.fixture
@@ -18,7 +22,7 @@ def opened(monkeypatch):
 
         def stream(texts, **search):
             found.append((texts, search))
-            return iter([])
+            return (Translation(text, (*text, "</s>"), ()) for text in texts)
 
         return SimpleNamespace(stream=stream)
 
@@ -53,6 +57,26 @@ def test_the_name_of_a_local_folder_is_the_models_name(opened, tmp_path, monkeyp
 def test_search_options_are_passed_on(opened):
     open_server("a:1", Path("m"), {"beam_width": 4, "length_penalty": 1.0}, nbest=2)(["x"])
     assert opened[1] == (["x"], {"beam_width": 4, "length_penalty": 1.0, "nbest": 2})
+
+
+@pytest.mark.parametrize("version", ["", "2"])
+def test_unknown_tokens_are_found_if_the_models_folder_is_here(opened, tmp_path, version):
+    letters = CharacterTokenizer(Vocabulary("ab"))
+    for name, content in TextCodec(letters, letters, SearchSettings(9, 9)).to_files().items():
+        (tmp_path / name).write_bytes(content)
+    (found,) = open_server("a:1", tmp_path / version, {})(["abcc"])
+    assert found.unknown_tokens == ("c",)
+    stream, source = open_server_stream("a:1", tmp_path / version, {})
+    assert source.vocabulary == letters.vocabulary
+    (tmp_path / "translator.json").write_text("{")
+    (found,) = open_server("a:1", tmp_path / version, {})(["abcc"])
+    assert found.unknown_tokens is None
+
+
+def test_unknown_tokens_are_not_known_if_only_the_name_is_given(opened):
+    (found,) = open_server("a:1", Path("m"), {})(["abcc"])
+    assert found.unknown_tokens is None
+    assert open_server_stream("a:1", Path("m"), {})[1] is None
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,8 @@ def lines(tmp_path):
 
 @pytest.mark.parametrize("name", ["", "model.tflite"])
 def test_the_printed_lines_are_the_greedy_translations(name, folder, lines, translator, capsys):
-    stream = open_stream(TranslationJob(folder / name, max_tokens=20))
-    run_stream(stream, lines, OnError.EMPTY)
+    stream, source = open_stream(TranslationJob(folder / name, max_tokens=20))
+    run_stream(stream, source, lines, OnError.EMPTY)
     texts = [translator(line, beam_width=1).text if len(line) < 20 else "" for line in LINES]
     printed = capsys.readouterr()
     assert printed.out == "".join(f"{text}\n" for text in texts)
@@ -54,11 +54,11 @@ def test_the_printed_lines_are_the_greedy_translations(name, folder, lines, tran
 
 
 def test_a_line_that_cannot_be_used_is_skipped_or_ends_the_output(folder, lines, capsys):
-    stream = open_stream(TranslationJob(folder, search={"max_length": 3}, max_tokens=20))
-    run_stream(stream, lines, OnError.SKIP)
+    streamed = open_stream(TranslationJob(folder, search={"max_length": 3}, max_tokens=20))
+    run_stream(*streamed, lines, OnError.SKIP)
     assert capsys.readouterr().out.count("\n") == 3
     with pytest.raises(InputError, match="line 3: expected at most 20 tokens"):
-        run_stream(stream, lines, OnError.STOP)
+        run_stream(*streamed, lines, OnError.STOP)
     assert capsys.readouterr().out.count("\n") == 2
 
 
@@ -67,7 +67,17 @@ def test_an_error_that_is_not_about_a_line_ends_the_command(lines):
         raise InputError("the export cannot stream.")
 
     with pytest.raises(InputError, match="the export cannot stream"):
-        run_stream(stream, lines, OnError.EMPTY)
+        run_stream(stream, None, lines, OnError.EMPTY)
+
+
+@pytest.mark.parametrize("name", ["", "model.tflite"])
+def test_lines_with_unknown_tokens_are_counted(name, folder, tmp_path, capsys):
+    (tmp_path / "lines.txt").write_text("ab\n한x學\n\nx\n", encoding="utf-8")
+    run_stream(*open_stream(TranslationJob(folder / name)), f"{tmp_path}/lines.txt", OnError.STOP)
+    assert capsys.readouterr().err == (
+        f"note: the model does not know some tokens, such as 'x' ({tmp_path}/lines.txt, line 2). "
+        "Lines with such tokens: 2 of 4; their translations may be wrong.\n"
+    )
 
 
 def test_a_saved_model_is_checked_before_the_first_line(tmp_path, monkeypatch):

@@ -17,6 +17,10 @@ from keras_attention.errors import InputError, TextError
 from keras_attention.translation.result import Hypothesis, Translation
 
 LINES = b"one\n\xff\n\nlonger\nfive\n"
+UNKNOWN = (
+    "note: the model does not know some tokens, such as 'v' ({file}, line 5). Lines with such "
+    "tokens: 1 of 5; their translations may be wrong."
+)
 WRONG = [
     "{file}, line 2: expected UTF-8 text. Received: byte 0xff at column 1 of the line.",
     "{file}, line 4: expected at most 5 letters. Received: 6.",
@@ -33,7 +37,8 @@ def translate(texts):
         if len(text) > 5:
             raise TextError(f"expected at most 5 letters. Received: {len(text)}.", position)
         hypothesis = Hypothesis(text.upper(), -1.0, (text, "</s>"), np.zeros((2, 1)))
-        yield Translation(text, (text,), (hypothesis,) if text else ())
+        unknown = tuple(letter for letter in text if letter == "v")
+        yield Translation(text, (text,), (hypothesis,) if text else (), unknown)
 
 
 def run_translate(translate, file, size, columns, **options):
@@ -66,7 +71,8 @@ def test_unusable_lines_are_named_and_counted(file, capsys, size, on_error, expe
     run_translate(translate, file, size, Columns(), on_error=on_error)
     out, err = capsys.readouterr()
     assert out == expected
-    assert err.splitlines() == [*(line.format(file=file) for line in WRONG), count, MISSING]
+    problems = [line.format(file=file) for line in WRONG]
+    assert err.splitlines() == [*problems, count, UNKNOWN.format(file=file), MISSING]
 
 
 @pytest.mark.parametrize("size", [1, 64])
