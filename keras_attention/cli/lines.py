@@ -92,6 +92,11 @@ class InputLines:
         """Whether all lines come from regular files; a pipe can be read only once."""
         return bool(self.files) and all(map(os.path.isfile, self.files))
 
+    @property
+    def are_typed(self) -> bool:
+        """Whether the lines come from a terminal, so that a person waits for the output of each."""
+        return not self.files and sys.stdin.isatty()
+
     def __iter__(self) -> Iterator[Line]:
         """Yield the lines, or the errors about lines that are not UTF-8."""
         self._starts, number = [], 0

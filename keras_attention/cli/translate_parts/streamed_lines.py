@@ -117,8 +117,10 @@ def run_stream(stream: StreamText, source: Tokenizer | None, file: str, on_error
         problems.tally.lines += 1
         if not problem or on_error is not OnError.SKIP:
             print(flush=True)
+        if lines.are_typed:
+            problems.report_unknown(1)
     problems.report_count()
-    problems.report_unknown()
+    problems.report_unknown(problems.tally.lines)
 
 
 def _print_parts(stream: StreamText, line: Line) -> InputError | None:

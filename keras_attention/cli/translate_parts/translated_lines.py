@@ -26,6 +26,7 @@ from keras_attention.cli.translate_parts.outputs import Tally, open_output
 from keras_attention.cli.translate_parts.translation_columns import Columns
 from keras_attention.errors import InputError, TextError
 from keras_attention.files.partial_file import unfinished_files
+from keras_attention.text.unknown_tokens import UnknownTokens
 from keras_attention.text.usable_texts import answer_each
 from keras_attention.translation.result import Translate, Translation
 
@@ -97,9 +98,11 @@ def run_translate(
                     out.write(_lines_of(answer, line, number, columns, problems))
                 tally.add(batch.lines)
                 out.end_batch(tally)
+                if source.are_typed:
+                    problems.report_unknown(len(batch.lines))
                 advance(len(batch.lines))
     problems.report_count()
-    problems.report_unknown()
+    problems.report_unknown(tally.lines)
     _note_missing_outputs(tally.missing)
     if columns.minimum:
         least = columns.minimum.least
@@ -186,10 +189,11 @@ class Problems:
         if tokens:
             self.tally.unknown.add(tokens, self.source.place(number))
 
-    def report_unknown(self) -> None:
-        """Print how many lines have tokens that the model does not know, if there are any."""
-        if note := self.tally.unknown.note(self.tally.lines):
+    def report_unknown(self, total: int) -> None:
+        """Print how many of the last `total` lines have unknown tokens, if there are any."""
+        if note := self.tally.unknown.note(total):
             print(note, file=sys.stderr)
+            self.tally.unknown = UnknownTokens()
 
 
 def _progress(

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from keras_attention import CharacterTokenizer, InputError, Vocabulary
 from keras_attention.cli.commands import app
-from keras_attention.cli.lines import OnError
+from keras_attention.cli.lines import InputLines, OnError
 from keras_attention.cli.output_limit import read_limit
 from keras_attention.cli.translate_parts.job import TranslationJob
 from keras_attention.cli.translate_parts.streamed_lines import (
@@ -78,6 +78,17 @@ def test_lines_with_unknown_tokens_are_counted(name, folder, tmp_path, capsys):
         f"note: the model does not know some tokens, such as 'x' ({tmp_path}/lines.txt, line 2). "
         "Lines with such tokens: 2 of 4; their translations may be wrong.\n"
     )
+
+
+def test_a_typed_line_with_unknown_tokens_is_followed_by_the_note(
+    folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(InputLines, "are_typed", True)
+    (tmp_path / "lines.txt").write_text("x\nab\ny\n", encoding="utf-8")
+    run_stream(*open_stream(TranslationJob(folder)), f"{tmp_path}/lines.txt", OnError.STOP)
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith(f"'x' ({tmp_path}/lines.txt, line 1); the translation may be wrong.")
+    assert second.endswith(f"'y' ({tmp_path}/lines.txt, line 3); the translation may be wrong.")
 
 
 def test_a_saved_model_is_checked_before_the_first_line(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keras_attention.cli.command_parts.minimum_confidence import MinimumConfidence
-from keras_attention.cli.lines import OnError
+from keras_attention.cli.lines import InputLines, OnError
 from keras_attention.cli.stopping import report_stop, stop_on_signals
 from keras_attention.cli.translate_parts import translated_lines
 from keras_attention.cli.translate_parts.translated_lines import answer_here
@@ -73,6 +73,17 @@ def test_unusable_lines_are_named_and_counted(file, capsys, size, on_error, expe
     assert out == expected
     problems = [line.format(file=file) for line in WRONG]
     assert err.splitlines() == [*problems, count, UNKNOWN.format(file=file), MISSING]
+
+
+def test_a_typed_line_with_unknown_tokens_is_followed_by_the_note(file, capsys, monkeypatch):
+    monkeypatch.setattr(InputLines, "are_typed", True)
+    run_translate(translate, file, 1, Columns(), on_error=OnError.SKIP)
+    err = capsys.readouterr().err.splitlines()
+    known = f"note: the model does not know some tokens, such as 'v' ({file}, line 5)"
+    assert err[2:4] == [
+        f"{known}; the translation may be wrong.",
+        "skipped 2 lines that cannot be used.",
+    ]
 
 
 @pytest.mark.parametrize("size", [1, 64])
