@@ -263,8 +263,8 @@ def test_train_accepts_a_file_without_held_out_pairs(run, tmp_path, monkeypatch)
     )
     assert outcome.code == 0
     advice = (
-        "Trained. Its recipe holds out no pairs. Next, with a file of other pairs: "
-        "keras-attention evaluate saved_models/mine --data FILE\n"
+        "Trained. Next, with a file of other pairs: keras-attention evaluate saved_models/mine "
+        "--data FILE\n"
     )
     assert outcome.out.endswith(advice)
     assert {"model.keras", "metrics.csv", "versions.json"} < set(os.listdir("saved_models/mine"))

@@ -127,7 +127,7 @@ def advise_to_evaluate(folder: Path, data: DataConfig) -> str:
     command = f"keras-attention evaluate {shlex.quote(str(folder))}"
     if data.held_out or data.validation_path:
         return f"Next: {command}"
-    return f"Its recipe holds out no pairs. Next, with a file of other pairs: {command} --data FILE"
+    return f"Next, with a file of other pairs: {command} --data FILE"
 
 
 def find_run(model: Path) -> Path | None:

@@ -15,8 +15,7 @@ from keras_attention.training.recipe.data_config import DataConfig
         ({}, "Next: keras-attention evaluate 'my run'"),
         (
             {"held_out": 0},
-            "Its recipe holds out no pairs. Next, with a file of other pairs: keras-attention "
-            "evaluate 'my run' --data FILE",
+            "Next, with a file of other pairs: keras-attention evaluate 'my run' --data FILE",
         ),
         (
             {"held_out": 0, "validation_path": "held-out.tsv"},
