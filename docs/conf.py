@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from keras_attention.cli.native_messages import hide_start_messages
+from keras_attention.native_messages import hide_start_messages
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "extensions"))

@@ -6,11 +6,13 @@ It translates like `keras-attention translate NAME.tflite`, which requires the w
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from keras_attention.errors import InputError, TextError
 from keras_attention.files.text_files import decode_lines
+from keras_attention.native_messages import hide_information
 from keras_attention.text.unknown_tokens import UnknownTokens
 from keras_attention.translation.result import Translation
 
@@ -54,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--threads must be from 1 to {MOST_THREADS}. Received: {options.threads}.")
     if options.beam and options.stream:
         parser.error("--stream cannot be combined with --beam, because it searches greedily.")
+    hide_information(os.environ)
     try:
         _run(options)
     except InputError as error:

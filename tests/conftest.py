@@ -25,7 +25,7 @@ OPTIMIZED = re.compile(
 # Freeing memory takes a few tenths of a second, so it is done only after this many bytes of growth.
 GROWTH = 500 * 2**20
 
-# With level 3, the command line would replace this process's standard error and hook its imports.
+# With level 3, the command line would replace this process's standard error and hook TensorFlow.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 # The command line sets this too. A run that is killed in a separate process and resumed in this one
 # must compute the same bits.

@@ -7,13 +7,13 @@ import sys
 from contextlib import suppress
 from typing import Any, TextIO
 
-from keras_attention.cli.native_messages import hide_start_messages
 from keras_attention.cli.stopping import report_stop, set_exit_code, stop_on_signals
 from keras_attention.cli.threads import limit_threads
 from keras_attention.distribution import describe_conflict
 from keras_attention.errors import InputError
 from keras_attention.files.path_errors import reason_not_written
 from keras_attention.lean_imports import import_lean
+from keras_attention.native_messages import hide_start_messages
 
 _INTERRUPTED = 130
 """Typer's exit code for a command that raised `KeyboardInterrupt`; older versions raise `Abort`."""

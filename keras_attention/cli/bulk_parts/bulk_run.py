@@ -19,7 +19,6 @@ from apache_beam.runners.runner import PipelineState
 
 from keras_attention.cli.bulk_parts.job_model import JobModel
 from keras_attention.cli.bulk_parts.runner_options import DIRECT, shared_cores
-from keras_attention.cli.native_messages import native_output_hidden
 from keras_attention.cli.progress import show_progress, shows_progress
 from keras_attention.cli.stopping import advise_on_stop
 from keras_attention.errors import InputError
@@ -30,6 +29,7 @@ from keras_attention.export.bulk.pipeline import BulkTranslation
 from keras_attention.export.bulk.records import COUNTERS, NAMESPACE, RecordFormat
 from keras_attention.export.bulk.storage import is_local
 from keras_attention.files.text_files import count_lines
+from keras_attention.native_messages import native_output_hidden
 
 _CLOSED = "Channel closed prematurely."
 _WORKER_ENDED = "a worker process that ended early; if the memory is full, use fewer workers."

@@ -7,9 +7,9 @@ import os
 import sys
 
 from keras_attention.child_processes import RequestPipes
-from keras_attention.cli.native_messages import hide_start_messages
 from keras_attention.errors import InputError
 from keras_attention.lean_imports import import_lean
+from keras_attention.native_messages import hide_start_messages
 
 QUIET = "--quiet"
 """Argument of a worker that does not log, because another one logs the same warnings."""

@@ -9,7 +9,7 @@ import pytest
 
 START = """
 import os, sys
-from keras_attention.cli.native_messages import hide_start_messages
+from keras_attention.native_messages import hide_start_messages
 hide_start_messages(os.environ)
 """
 STUB = """
@@ -44,8 +44,30 @@ def test_only_messages_at_the_start_are_hidden(stubs, module):
     program = f"import {module}; os.write(2, b'native later\\n')"
     expected = "warning: of Python\nnative later\n"
     assert run(program, PYTHONPATH=stubs) == (0, expected)
-    code, shown = run(program, PYTHONPATH=stubs, TF_CPP_MIN_LOG_LEVEL="2")
-    assert shown.startswith("native start\n") and shown.endswith(expected.splitlines()[1] + "\n")
+    later = expected.splitlines()[1]
+    code, shown = run(program, PYTHONPATH=stubs, TF_CPP_MIN_LOG_LEVEL="0")
+    assert shown.startswith("native start\n") and shown.endswith(f"{later}\n")
+
+
+@pytest.mark.parametrize(("level", "lines"), [("0", 1), ("1", 0), ("2", 0), ("3", 0)])
+def test_information_is_hidden_from_level_1_on(level, lines):
+    program = """
+import base64, zlib
+from ai_edge_litert.interpreter import Interpreter
+from keras_attention.native_messages import _SMALLEST_MODEL
+for _ in range(2):
+    model = zlib.decompress(base64.b85decode(_SMALLEST_MODEL))
+    Interpreter(model_content=model).allocate_tensors()
+os.write(2, b"started\\n")
+"""
+    code, shown = run(program, TF_CPP_MIN_LOG_LEVEL=level)
+    assert (code, shown.count("INFO: "), shown[-8:]) == (0, lines, "started\n")
+
+
+def test_messages_at_an_import_are_shown_unless_all_are_hidden(stubs):
+    program = "import ai_edge_litert.interpreter; os.write(2, b'native later\\n')"
+    shown = run(program, PYTHONPATH=stubs, TF_CPP_MIN_LOG_LEVEL="2")[1]
+    assert shown == "native start\nwarning: of Python\nnative later\n"
 
 
 def test_an_import_that_fails_restores_the_descriptor(stubs, tmp_path):
@@ -75,7 +97,7 @@ def test_tensorflow_and_tflite_start_without_native_output_and_report_fatal_erro
 import base64, ctypes, pathlib, zlib
 import tensorflow
 from ai_edge_litert.interpreter import Interpreter
-from keras_attention.cli.native_messages import _SMALLEST_MODEL
+from keras_attention.native_messages import _SMALLEST_MODEL
 twice = tensorflow.function(lambda x: 2 * x, jit_compile=True)
 assert twice(tensorflow.ones(2)).numpy().tolist() == [2, 2]
 interpreter = Interpreter(model_content=zlib.decompress(base64.b85decode(_SMALLEST_MODEL)))

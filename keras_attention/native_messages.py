@@ -3,10 +3,14 @@
 import faulthandler
 import os
 import sys
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
+
+_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+"""The environment variable with TensorFlow's log level. Level 0 shows information, 1 begins with
+warnings, 2 with errors, 3 with fatal errors."""
 
 _SMALLEST_MODEL = (
     "c-oU-U|<Mw^D$;%;A0SB5Mbb8-~fuS0C@~R9s`365N`ouW*}w+Vu&mVLiivxJaC;XKoTNm1H=wM?1H3@fq@Gw4^qbkHH!"
@@ -21,10 +25,11 @@ def hide_start_messages(environment: MutableMapping[str, str]) -> None:
     TensorFlow prints some lines to file descriptor 2 before it reads its log level, so the
     descriptor points at the null device while TensorFlow is imported. Afterwards the log level
     hides all but fatal messages. `sys.stderr` gets a separate descriptor, so that Python can always
-    print errors, including the traceback of a crash. If TF_CPP_MIN_LOG_LEVEL is set below 3,
-    nothing is hidden.
+    print errors, including the traceback of a crash. If TF_CPP_MIN_LOG_LEVEL is set below 3, hide
+    only what `hide_information` hides.
     """
-    if environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
+    if environment.setdefault(_LEVEL, "3") != "3":
+        hide_information(environment)
         return
     try:
         own = os.dup(2)
@@ -33,11 +38,31 @@ def hide_start_messages(environment: MutableMapping[str, str]) -> None:
     sys.stderr = open(own, "w", encoding="utf-8", errors="backslashreplace", buffering=1)
     if not faulthandler.is_enabled():
         faulthandler.enable(sys.stderr)
-    sys.meta_path.insert(0, _QuietImports())
+    _add_hook(_QuietImports())
+
+
+def hide_information(environment: Mapping[str, str]) -> None:
+    """Hide the line with which TFLite reports its backend when it starts.
+
+    TFLite prints it at any log level, although it is information and no warning. If
+    TF_CPP_MIN_LOG_LEVEL is 0, nothing is hidden.
+    """
+    with suppress(OSError):  # there is no standard error
+        os.close(os.dup(2))
+        if environment.get(_LEVEL) != "0":
+            _add_hook(_QuietImports(information_only=True))
+
+
+def _add_hook(hook: "_QuietImports") -> None:
+    if not any(isinstance(finder, _QuietImports) for finder in sys.meta_path):
+        sys.meta_path.insert(0, hook)
 
 
 class _QuietImports:
     """An import hook for the modules that print when they are imported or first used."""
+
+    def __init__(self, *, information_only: bool = False) -> None:
+        self._information_only = information_only
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -47,15 +72,22 @@ class _QuietImports:
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.origin is not None:
             spec.loader = _QuietLoader(fullname, spec.origin)
+            spec.loader.information_only = self._information_only
         return spec
 
 
 class _QuietLoader(SourceFileLoader):
-    """A loader that imports a module and starts its runtime with native output hidden."""
+    """A loader that imports a module and starts its runtime with native output hidden.
+
+    With `information_only`, the output of the import is shown.
+    """
+
+    information_only = False
 
     def exec_module(self, module: ModuleType) -> None:
-        with native_output_hidden():
+        with nullcontext() if self.information_only else native_output_hidden():
             super().exec_module(module)
+        with native_output_hidden():
             _STARTS[self.name](module)
 
 
