@@ -8,6 +8,8 @@ internal const val START = 1
 internal const val END = 2
 internal const val UNKNOWN = 3
 
+private const val UNICODE = "13.0.0"
+
 // Code points that Unicode 13.0 maps, from keras_attention/text/unicode_version.py. All others stay
 // as they are, as in every other runtime. Android 11 and newer have the data of Unicode 13.0.
 private const val RANGES = """
@@ -53,20 +55,29 @@ private const val SPACE =
 private const val INVISIBLE = "\u061c\u200b\u200e\u200f\u2060\ufeff"
 
 /** Converts texts to ids and back, for characters and words, with the same results as in Python. */
-internal class Tokenizer(vocabulary: String, settings: JsonObject, side: String) {
-    val tokens = vocabulary.removeSuffix("\n").split("\n")
+internal class Tokenizer(
+    files: Map<String, String>, settings: JsonObject, side: String, stored: String,
+) {
+    private val words = settings.choice("${side}_tokenizer", "character", "word") == "word"
+    val tokens = files.file("$stored.vocabulary.txt").removeSuffix("\n").split("\n")
     private val ids = tokens.indices.drop(UNKNOWN + 1).associateBy { tokens[it] }
-    private val words = settings.text("${side}_tokenizer") == "word"
-    private val form = Normalizer.Form.valueOf(settings.text("${side}_normalization").uppercase())
+    private val form =
+        Normalizer.Form.valueOf(
+            settings.choice("${side}_normalization", "nfc", "nfd", "nfkc").uppercase()
+        )
     private val lowercase = settings.flag("${side}_lowercase")
     private val strip = settings.flag("${side}_strip")
 
     /** The values of each source feature, which a text carries as tags: `<language=kor> 한국`. */
     val features: Map<String, List<String>> =
-        (settings["source_features"] as? JsonObject).orEmpty().takeIf { side == "source" }.orEmpty()
+        settings["source_features"]?.takeIf { side == "source" }?.jsonObject.orEmpty()
             .mapValues { (_, values) -> values.jsonArray.map { it.jsonPrimitive.content } }
     private val tags =
         Regex("^(?:<(?:${features.keys.joinToString("|", transform = Regex::escape)})=[^<>]*>)+ ?")
+
+    init {
+        settings.choice("unicode", UNICODE)
+    }
 
     /** Returns the tokens of a text; unknown ones are not replaced by `<unk>`. */
     fun cut(text: String): List<String> {
@@ -120,6 +131,33 @@ private fun letters(text: String): List<String> = buildList {
     }
 }
 
-internal fun JsonObject.text(name: String) = getValue(name).jsonPrimitive.content
+/** Returns a file of the archive. */
+internal fun Map<String, String>.file(name: String): String =
+    requireNotNull(get(name)) {
+        "expected a TFLite file that keras-attention exported, with $name in the zip archive at " +
+            "its end."
+    }
 
-internal fun JsonObject.flag(name: String) = get(name)?.jsonPrimitive?.booleanOrNull ?: false
+/** Returns the object in a JSON file of the archive. */
+internal fun Map<String, String>.json(name: String): JsonObject =
+    Json.parseToJsonElement(file(name)).jsonObject.also { it.choice("format", "1") }
+
+internal fun JsonObject.text(name: String): String {
+    val value = requireNotNull(get(name)) {
+        "expected a value as the setting $name. Received: no such setting."
+    }
+    return value.jsonPrimitive.content
+}
+
+/** Returns a setting that is one of the given values. */
+internal fun JsonObject.choice(name: String, vararg choices: String): String {
+    val value = text(name)
+    require(value in choices) {
+        "expected ${choices.joinToString(" or ")} as the setting $name. Received: $value."
+    }
+    return value
+}
+
+/** Returns a setting that is true or false; false if the file lacks it. */
+internal fun JsonObject.flag(name: String): Boolean =
+    name in this && choice(name, "true", "false") == "true"

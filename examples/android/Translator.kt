@@ -28,6 +28,9 @@ class Translation(
  * `org.jetbrains.kotlinx:kotlinx-serialization-json`.
  *
  *     Translator(File(context.filesDir, "g2p-kor.tflite")).use { it.translate("학교").text }
+ *
+ * @throws IllegalArgumentException if [maxTokens] is too small or too large, or if this class does
+ *   not support the format or a setting of the file.
  */
 class Translator(file: File, threads: Int = 2, maxTokens: Int? = null) : AutoCloseable {
     private val files = readArchive(file)
@@ -36,10 +39,11 @@ class Translator(file: File, threads: Int = 2, maxTokens: Int? = null) : AutoClo
     private val anyLength = files.json("manifest.json").flag("any_length")
     private val longest =
         maxTokens ?: if (anyLength) maxOf(MAX_TOKENS, maxSourceLength) else maxSourceLength
-    private val source = tokenizer("source", "source")
+    private val source = Tokenizer(files, settings, "source", "source")
     private val joint = settings.flag("joint_vocabulary")
-    private val target = tokenizer("target", if (joint) "source" else "target")
+    private val target = Tokenizer(files, settings, "target", if (joint) "source" else "target")
     private val maxLength = settings.text("max_length").toInt()
+    private val replaceUnknown = settings.flag("replace_unknown")
 
     // With XNNPACK, outputs may be wrong after a source that is longer than all earlier ones.
     private val options = Interpreter.Options().setNumThreads(threads).setUseXNNPACK(false)
@@ -99,16 +103,8 @@ class Translator(file: File, threads: Int = 2, maxTokens: Int? = null) : AutoClo
 
     /** Returns the source token that replaces `<unk>`: the one with the largest weight, if any. */
     private fun sourceWord(id: Int, row: FloatArray, words: List<String>): String? {
-        if (id != UNKNOWN || !settings.flag("replace_unknown")) return null
+        if (id != UNKNOWN || !replaceUnknown) return null
         return words.indices.maxByOrNull { row[it] }?.takeIf { row[it] > 0 }?.let(words::get)
-    }
-
-    private fun tokenizer(side: String, stored: String): Tokenizer {
-        val vocabulary = files["$stored.vocabulary.txt"]
-        requireNotNull(vocabulary) {
-            "the $side has a subword tokenizer, which this class does not support"
-        }
-        return Tokenizer(vocabulary, settings, side)
     }
 }
 
@@ -118,6 +114,3 @@ private fun readArchive(file: File): Map<String, String> = ZipFile(file).use { a
         it.name to archive.getInputStream(it).readBytes().decodeToString()
     }
 }
-
-private fun Map<String, String>.json(name: String): JsonObject =
-    Json.parseToJsonElement(getValue(name)).jsonObject

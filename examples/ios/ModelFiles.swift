@@ -36,15 +36,25 @@ struct ModelFiles {
         }
     }
 
-    /// Returns the text of a file, or nil if the archive does not contain the file.
-    func text(_ name: String) -> String? {
-        files[name].map { String(decoding: $0, as: UTF8.self) }
+    /// Returns the text of a file.
+    func text(_ name: String) throws -> String {
+        try String(decoding: data(name), as: UTF8.self)
     }
 
     /// Returns the settings in a JSON file.
     func settings(_ name: String) throws -> Settings {
-        guard let data = files[name] else { throw noArchive }
-        return try Settings(data)
+        let settings = try Settings(data(name))
+        try settings.choice("format", of: [1])
+        return settings
+    }
+
+    private func data(_ name: String) throws -> Data {
+        guard let data = files[name] else {
+            throw TranslatorError(
+                "expected a TFLite file that keras-attention exported, with \(name) in the zip "
+                    + "archive at its end.")
+        }
+        return data
     }
 }
 
@@ -60,19 +70,38 @@ struct Settings {
     private let text: String
 
     init(_ data: Data) throws {
-        values = try JSONSerialization.jsonObject(with: data) as? [String: Any] ?? [:]
+        let object = try JSONSerialization.jsonObject(with: data)
+        guard let values = object as? [String: Any] else {
+            throw TranslatorError("expected a JSON object with settings.")
+        }
+        self.values = values
         text = String(decoding: data, as: UTF8.self)
     }
 
-    func string(_ name: String) throws -> String { try value(name) }
-
     func integer(_ name: String) throws -> Int { try value(name) }
 
-    func flag(_ name: String) -> Bool { values[name] as? Bool ?? false }
+    /// Returns a setting that is true or false; false if the file lacks it.
+    func flag(_ name: String) throws -> Bool {
+        guard values[name] != nil else { return false }
+        return try value(name)
+    }
 
-    /// The source features in the order of the file, which `JSONSerialization` does not keep.
-    var features: [Feature] {
-        let stored = values["source_features"] as? [String: [String]] ?? [:]
+    /// Returns a setting that is one of the given values.
+    @discardableResult
+    func choice<Value: Equatable>(_ name: String, of choices: [Value]) throws -> Value {
+        let received: Value = try value(name)
+        guard choices.contains(received) else {
+            let expected = choices.map { "\($0)" }.joined(separator: " or ")
+            throw TranslatorError(
+                "expected \(expected) as the setting \(name). Received: \(received).")
+        }
+        return received
+    }
+
+    /// Returns the source features in the file's order, which `JSONSerialization` does not keep.
+    func features() throws -> [Feature] {
+        guard values["source_features"] != nil else { return [] }
+        let stored: [String: [String]] = try value("source_features")
         let ordered = stored.sorted { place(ofList: $0.key) < place(ofList: $1.key) }
         return ordered.map { name, values in
             Feature(
@@ -88,7 +117,10 @@ struct Settings {
 
     private func value<Value>(_ name: String) throws -> Value {
         guard let value = values[name] as? Value else {
-            throw TranslatorError("expected a value of type \(Value.self) for the setting \(name).")
+            let received: Any = values[name] ?? "no such setting"
+            throw TranslatorError(
+                "expected a value of type \(Value.self) as the setting \(name). "
+                    + "Received: \(received).")
         }
         return value
     }

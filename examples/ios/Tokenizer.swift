@@ -12,6 +12,8 @@ enum SpecialToken {
     static let unknown = 3
 }
 
+private let unicode = "13.0.0"
+
 // Code points that Unicode 13.0 maps, from keras_attention/text/unicode_version.py. All others stay
 // as they are, as in every other runtime.
 private let ranges = """
@@ -74,15 +76,20 @@ struct Tokenizer {
     private let lowercase: Bool
     private let strip: Bool
 
-    init(vocabulary: String, settings: Settings, side: String) throws {
+    /// - Throws: `TranslatorError` if the vocabulary is missing, or a setting is not supported.
+    init(_ files: ModelFiles, _ settings: Settings, side: String, stored: String) throws {
+        words = try settings.choice("\(side)_tokenizer", of: ["character", "word"]) == "word"
+        let vocabulary = try files.text("\(stored).vocabulary.txt")
         tokens = vocabulary.unicodeScalars.split(separator: "\n").map { CodePoints($0) }
-        features = side == "source" ? settings.features : []
+        features = try side == "source" ? settings.features() : []
         let numbered = tokens.enumerated().dropFirst(SpecialToken.unknown + 1)
         ids = Dictionary(uniqueKeysWithValues: numbered.map { ($0.element, $0.offset) })
-        words = try settings.string("\(side)_tokenizer") == "word"
-        form = try NormalForm(rawValue: settings.string("\(side)_normalization")) ?? .nfc
-        lowercase = settings.flag("\(side)_lowercase")
-        strip = settings.flag("\(side)_strip")
+        let forms = NormalForm.allCases.map { $0.rawValue }
+        let known = try settings.choice("\(side)_normalization", of: forms)
+        form = NormalForm(rawValue: known)!
+        lowercase = try settings.flag("\(side)_lowercase")
+        strip = try settings.flag("\(side)_strip")
+        try settings.choice("unicode", of: [unicode])
     }
 
     /// Returns the tokens of a text. Unknown tokens stay as they are.
@@ -147,7 +154,7 @@ struct Tokenizer {
     }
 }
 
-private enum NormalForm: String {
+private enum NormalForm: String, CaseIterable {
     case nfc, nfd, nfkc
 
     func apply(_ text: CodePoints) -> CodePoints {

@@ -36,17 +36,17 @@ final class Translator: @unchecked Sendable {
     private let interpreter: Interpreter
     private let lock = NSLock()
 
-    /// - Throws: `TranslatorError` if `maxTokens` is too small or too large, if the file has subword
-    ///   tokenizers, or if keras-attention did not export it.
+    /// - Throws: `TranslatorError` if `maxTokens` is too small or too large, if this class does not
+    ///   support the format or a setting of the file, or if keras-attention did not export it.
     init(_ file: URL, threads: Int = 2, maxTokens: Int? = nil) throws {
         let files = try ModelFiles(file)
         let settings = try files.settings("translator.json")
-        source = try makeTokenizer("source", stored: "source", files, settings)
-        let joint = settings.flag("joint_vocabulary")
-        target = try makeTokenizer("target", stored: joint ? "source" : "target", files, settings)
+        source = try Tokenizer(files, settings, side: "source", stored: "source")
+        let stored = try settings.flag("joint_vocabulary") ? "source" : "target"
+        target = try Tokenizer(files, settings, side: "target", stored: stored)
         maxSourceLength = try settings.integer("max_source_length")
         anyLength = try files.settings("manifest.json").flag("any_length")
-        replaceUnknown = settings.flag("replace_unknown")
+        replaceUnknown = try settings.flag("replace_unknown")
         let usual = anyLength ? max(maxTokensByDefault, maxSourceLength) : maxSourceLength
         longest = maxTokens ?? usual
         guard longest >= 1, anyLength || longest <= maxSourceLength else {
@@ -123,16 +123,6 @@ final class Translator: @unchecked Sendable {
         else { return nil }
         return row.firstIndex(of: largest).map { words[$0] }
     }
-}
-
-private func makeTokenizer(
-    _ side: String, stored: String, _ files: ModelFiles, _ settings: Settings
-) throws -> Tokenizer {
-    guard let vocabulary = files.text("\(stored).vocabulary.txt") else {
-        throw TranslatorError(
-            "the \(side) has a subword tokenizer, which this class does not support.")
-    }
-    return try Tokenizer(vocabulary: vocabulary, settings: settings, side: side)
 }
 
 /// Returns the numbers of an output.

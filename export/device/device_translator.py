@@ -90,8 +90,7 @@ class DeviceTranslator:
         self.confidence = Confidence.from_manifest(file.manifest, name)
         self.text_limit = file.text_limit(name, max_tokens)
         signatures = (*SIGNATURES, *(BATCHED.values() if self.batch_size > 1 else ()))
-        room = self.codec.settings.max_source_length
-        self._runtime = Runtime(content, name, threads, signatures, room)
+        self._runtime = Runtime(content, name, threads, signatures, self.text_limit.tokens)
         self._inputs: dict[str, list[str]] = {}
         self._turn = threading.Lock()
 

@@ -16,6 +16,9 @@ FAST = "AUTO"
 PLAIN = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
 """Kernels without XNNPACK."""
 
+LEAST_ROOM = 32
+"""Number of tokens that a new interpreter has room for if its first source is short."""
+
 
 class SourceRunner(NamedTuple):
     """The runner of a signature that reads only a source.
@@ -36,15 +39,17 @@ class Runtime:
     more memory than before, which happens if a source is longer than all earlier ones. XNNPACK then
     skips the copy of a tensor whose new address happens to equal its old one. So each signature
     that reads only a source has its own interpreter, which first reads the longest source that it
-    will ever read. For a longer source, `run` makes a new interpreter. The other signatures run
-    without XNNPACK.
+    will ever read. The length of that source is the interpreter's room, usually a power of two. For
+    a source that is longer, `run` replaces the interpreter by one with more room. The other
+    signatures run without XNNPACK.
 
     Args:
         content: the whole file.
         name: the file's name, for error messages.
         threads: CPU threads of each interpreter.
         expected: names of the signatures that the file must have.
-        room: number of tokens that the first interpreters have room for.
+        longest: number of tokens of the longest source that is expected. Interpreters have no more
+            room, unless a source is longer.
 
     Raises:
         InputError: if ai-edge-litert is not installed, it cannot read the file, or a signature is
@@ -52,9 +57,9 @@ class Runtime:
     """
 
     def __init__(
-        self, content: bytes, name: str, threads: int, expected: Iterable[str], room: int
+        self, content: bytes, name: str, threads: int, expected: Iterable[str], longest: int
     ) -> None:
-        self._content, self._threads, self._room = content, threads, room
+        self._content, self._threads, self._longest = content, threads, longest
         self._runners: dict[str, Any] = {}
         self._source_runners: dict[str, SourceRunner] = {}
         try:
@@ -89,17 +94,19 @@ class Runtime:
         if set(inputs) != {"source"}:
             outputs: Mapping[str, Any] = self.runner(signature)(**inputs)
             return outputs
-        source = inputs["source"]
-        found = self._source_runners.get(signature)
-        if found is None or source.shape[-1] > found.room:
-            found = self._source_runners[signature] = self._make_room(signature, source, found)
-        outputs = found.run(source=source)
+        source, made = inputs["source"], self._source_runners
+        if signature in made and source.shape[-1] > made[signature].room:
+            del made[signature]  # frees the old interpreter before the new one needs memory
+        if signature not in made:
+            made[signature] = self._make_room(signature, source)
+        outputs = made[signature].run(source=source)
         return outputs
 
-    def _make_room(self, signature: str, source: Any, before: SourceRunner | None) -> SourceRunner:
-        """Return a new runner, with room for at least twice as many tokens as the one before."""
+    def _make_room(self, signature: str, source: Any) -> SourceRunner:
+        """Return a runner in a new interpreter, which has read a source that fills its room."""
         tokens = source.shape[-1]
-        room = max(tokens, 2 * before.room if before else self._room)
+        doubled = max(LEAST_ROOM, 1 << (tokens - 1).bit_length())  # a power of two
+        room = max(tokens, min(doubled, self._longest))
         made = SourceRunner(self._make(FAST).get_signature_runner(signature), room)
         if tokens < room:
             made.run(source=np.pad(source, ((0, 0), (0, room - tokens)), constant_values=PAD_ID))

@@ -19,6 +19,44 @@ from keras_attention.translation.codec import TextCodec
 MAX_SOURCE_LENGTH, MAX_LENGTH = 12, 9
 FEATURE_ERROR = r"expected the source feature \w+"
 TAGGED = ["<to=fr><of=x> ab", "<of=x><to=de>  a<to=fr>", "<to=de><of=x>a\nb", "<to=de> a"]
+CHANGES = [
+    (
+        b'"source_tokenizer": "character"',
+        b'"source_tokenizer": "syllables"',
+        r"expected character or word as the setting source_tokenizer\. Received: syllables\.",
+    ),
+    (
+        b'"source_normalization": "nfc"',
+        b'"source_normalization": "nfx"',
+        r"expected nfc or nfd or nfkc as the setting source_normalization\. Received: nfx\.",
+    ),
+    (
+        b'"source_normalization"',
+        b'"source_normalisation"',
+        r"expected a value .*as the setting source_normalization\. Received: no such setting\.",
+    ),
+    (
+        b'"source_lowercase": false',
+        b'"source_lowercase": "no" ',
+        r"expected (true or false|.* Bool) as the setting source_lowercase\. Received: no\.",
+    ),
+    (
+        b'"unicode": "13.0.0"',
+        b'"unicode": "15.0.0"',
+        r"expected 13\.0\.0 as the setting unicode\. Received: 15\.0\.0\.",
+    ),
+    *(
+        (each, each.replace(b"1", b"2"), r"expected 1 as the setting format\. Received: 2\.")
+        for each in (b'"format": 1,\n "model', b'"format": 1,\n  "unicode"')
+    ),
+    *(
+        (name, name[::-1], f"expected a TFLite file .* with {name.decode()} in the zip archive .*")
+        for name in (b"manifest.json", b"translator.json", b"target.vocabulary.txt")
+    ),
+]
+"""Changes that a program must refuse: bytes of the first model, other bytes that replace them, and
+the error. Both have the same length, so the zip archive stays valid."""
+
 TEXTS = [*make_texts()[::4], *TAGGED, "ab" * 60, "a b " * 600]
 
 
@@ -58,6 +96,22 @@ def write_models(folder):
 def _any_length(number):
     """Return whether a model accepts any length; those of version 0.1 do not."""
     return bool(number % 2)
+
+
+def write_changed_models(folder):
+    """Write a file for each of `CHANGES`, and return their paths."""
+    model, paths = write_models(folder)[0].read_bytes(), []
+    for number, (old, new, _) in enumerate(CHANGES):
+        assert old in model and len(old) == len(new)
+        paths.append(folder / f"changed-{number}.tflite")
+        paths[-1].write_bytes(model.replace(old, new))
+    return paths
+
+
+def check_refusals(found):
+    """Check what a program printed for the models of `write_changed_models`."""
+    for answer, (*_, expected) in zip(found, CHANGES, strict=True):
+        assert isinstance(answer, str) and re.fullmatch(expected, answer), (answer, expected)
 
 
 def write_request(folder, models, texts):

@@ -13,7 +13,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from phone_example import TEXTS, check_answers, write_models, write_request
+from phone_example import (
+    TEXTS,
+    check_answers,
+    check_refusals,
+    write_changed_models,
+    write_models,
+    write_request,
+)
 
 from keras_attention.text.unicode_version import _RANGES
 
@@ -59,3 +66,9 @@ def test_translations_equal_those_in_python(compiled, tmp_path):
     given = write_request(tmp_path, write_models(tmp_path), TEXTS)
     printed = java("kerasattention.MainKt", given, jars=[compiled, *LIBRARIES])
     check_answers(json.loads(printed), TEXTS)
+
+
+@needs_kotlin
+def test_a_file_with_an_unknown_setting_is_refused(compiled, tmp_path):
+    given = write_request(tmp_path, write_changed_models(tmp_path), ["a"])
+    check_refusals(json.loads(java("kerasattention.MainKt", given, jars=[compiled, *LIBRARIES])))

@@ -108,6 +108,18 @@ def test_in_int8_the_other_texts_of_a_batch_do_not_matter(files, beam):
     assert_same(device(LINES[::-1], beam=beam), found[::-1])
 
 
+@pytest.mark.parametrize("beam", [False, True])
+def test_growing_batches_have_the_same_outputs_in_every_new_interpreter(files, beam):
+    """With XNNPACK, an interpreter whose memory grew sometimes computed wrong outputs."""
+    rng, path = np.random.default_rng(1), files["float32"]
+    texts = [["".join(rng.choice([*LETTERS], size)) for _ in range(4)] for size in (3, 20, 40, 70)]
+    expected = [one_at_a_time(path)(batch, beam=beam) for batch in texts]
+    for _ in range(10):
+        device = DeviceTranslator.load(path)
+        for batch, alone in zip(texts, expected, strict=True):
+            assert_same(device(batch, beam=beam), alone)
+
+
 def test_few_texts_are_searched_one_at_a_time(translator, device, monkeypatch):
     signatures = searched_together(device, monkeypatch)
     device.batch_size = 12  # a fourth of it is 3

@@ -3,6 +3,7 @@ import pickle
 import random
 import subprocess
 import sys
+import weakref
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -22,6 +23,7 @@ from keras_attention.export.device.device_file import (
     write_device_file,
 )
 from keras_attention.export.device.device_translator import DeviceTranslator
+from keras_attention.export.device.interpreter import FAST, Runtime
 from keras_attention.export.tflite.conversion import export_tflite
 from keras_attention.translation.codec import TextCodec
 
@@ -227,7 +229,8 @@ def test_sources_longer_than_the_declared_length_are_translated(variant, tflite_
 def test_growing_sources_have_the_same_outputs_in_every_new_interpreter(tflite_file):
     """With XNNPACK, an interpreter whose memory grew sometimes computed wrong outputs."""
     content, rng = tflite_file.read_bytes(), np.random.default_rng(1)
-    texts = ["".join(rng.choice([*"abcdefgh "], size)) for size in (2, 6, 11, 19, 24, 29, 32, 70)]
+    sizes = 2, 6, 11, 19, 24, 29, 32, 45, 63, 70, 130  # for four interpreters, one after another
+    texts = ["".join(rng.choice([*"abcdefgh "], size)) for size in sizes]
 
     def translate_all():
         device = DeviceTranslator(content)
@@ -240,6 +243,24 @@ def test_growing_sources_have_the_same_outputs_in_every_new_interpreter(tflite_f
     assert_same(expected[::-1], expected)
     for _ in range(40):
         assert_same(translate_all(), expected)
+
+
+@one_variant
+def test_a_longer_source_replaces_the_interpreter(tflite_file, monkeypatch):
+    make, made = Runtime._make, []
+
+    def make_one(runtime, kernels):
+        assert all(each() is None for each in made)  # the memory of the old one is free
+        interpreter = make(runtime, kernels)
+        if kernels == FAST:
+            made.append(weakref.ref(interpreter))
+        return interpreter
+
+    monkeypatch.setattr(Runtime, "_make", make_one)
+    device = DeviceTranslator.load(tflite_file)
+    for tokens, interpreters in ((3, 1), (32, 1), (33, 2), (5, 2), (64, 2), (65, 3)):
+        device("a" * (tokens - 1))
+        assert len(made) == interpreters
 
 
 @one_variant

@@ -9,7 +9,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from phone_example import TEXTS, check_answers, write_models, write_request
+from phone_example import (
+    TEXTS,
+    check_answers,
+    check_refusals,
+    write_changed_models,
+    write_models,
+    write_request,
+)
 
 from keras_attention.text.unicode_version import _RANGES
 
@@ -52,6 +59,12 @@ def test_the_tokenizer_has_the_same_ranges_of_code_points():
 def test_translations_equal_those_in_python(program, tmp_path):
     given = write_request(tmp_path, write_models(tmp_path), VALID)
     check_answers(json.loads(run(program, given)), VALID)
+
+
+@needs_swift
+def test_a_file_with_an_unknown_setting_is_refused(program, tmp_path):
+    given = write_request(tmp_path, write_changed_models(tmp_path), ["a"])
+    check_refusals(json.loads(run(program, given)))
 
 
 @needs_swift

@@ -333,20 +333,31 @@ def test_the_page_requests_files_only_from_its_own_server(visit, site):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "reason"),
+    ("name", "change", "reason"),
     [
         ("model.tflite", None, "./model.tflite: the server returned HTTP 404."),
-        ("model.tflite", b"TFL3", "expected a TFLite file that keras-attention exported."),
+        (
+            "model.tflite",
+            lambda _: b"TFL3",
+            "expected a TFLite file that keras-attention exported.",
+        ),
+        (
+            "model.tflite",
+            lambda content: content.replace(b'"format": 1', b'"format": 2'),
+            "expected 1 as the setting format. Received: 2.",
+        ),
         ("page.json", None, "page.json: the server returned HTTP 404."),
     ],
 )
 def test_the_page_shows_why_the_model_cannot_be_loaded(
-    window, site, tmp_path, name, content, reason
+    window, site, tmp_path, name, change, reason
 ):
     export_web(site[0] / "plain.tflite", tmp_path / "page", runtime=site[0])
-    (tmp_path / "page" / name).unlink()
-    if content:
-        (tmp_path / "page" / name).write_bytes(content)
+    path = tmp_path / "page" / name
+    content = path.read_bytes()
+    path.unlink()
+    if change:
+        path.write_bytes(change(content))
     with served(tmp_path / "page") as address:
         page = open_page(window, address)
         assert page.text("#status") == f"The model cannot be loaded: {reason}"

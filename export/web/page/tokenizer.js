@@ -4,6 +4,8 @@
 
 export const [PAD, START, END, UNKNOWN] = [0, 1, 2, 3];
 
+const UNICODE = "13.0.0";
+
 // Code points that Unicode 13.0 maps, from keras_attention/text/unicode_version.py.
 const RANGES = `
 0-376 37a-37f 384-38a 38c 38e-3a1 3a3-52e 531-556 587 591-5c7 610-61a 622-6ed 711-74a 7eb-7f3
@@ -44,13 +46,20 @@ const EDGE = "[\\p{White_Space}\\u061c\\u200b\\u200e\\u200f\\u2060\\ufeff]+";
 const EDGES = new RegExp(`^${EDGE}|${EDGE}$`, "gu");
 
 export class Tokenizer {
-  constructor(vocabulary, settings, side) {
-    this.tokens = vocabulary.replace(/\n$/, "").split("\n");
+  /**
+   * @param {object} files the texts of the archive's files by name.
+   * @param {object} settings the settings in translator.json.
+   * @param {string} side "source" or "target".
+   * @param {string} stored the side whose vocabulary is used; "source" if the vocabulary is joint.
+   */
+  constructor(files, settings, side, stored = side) {
+    choice(settings, "unicode", UNICODE);
+    this.words = choice(settings, `${side}_tokenizer`, "character", "word") === "word";
+    this.form = choice(settings, `${side}_normalization`, "nfc", "nfd", "nfkc");
+    this.lowercase = flag(settings, `${side}_lowercase`);
+    this.strip = flag(settings, `${side}_strip`);
+    this.tokens = fileOf(files, `${stored}.vocabulary.txt`).replace(/\n$/, "").split("\n");
     this.ids = new Map(this.tokens.map((token, id) => [token, id]).slice(UNKNOWN + 1));
-    this.words = settings[`${side}_tokenizer`] === "word";
-    this.form = settings[`${side}_normalization`];
-    this.lowercase = settings[`${side}_lowercase`];
-    this.strip = settings[`${side}_strip`] ?? false;
     this.features = Object.entries((side === "source" && settings.source_features) || {});
     const names = this.features.map(([name]) => name).join("|");
     this.tags = new RegExp(names && `^(?:<(?:${names})=[^<>]*>)+ ?`);
@@ -98,6 +107,25 @@ export class Tokenizer {
     const kept = tokens.filter((_, step) => read(ids[step], step));
     return normalize(kept.join(this.words ? " " : ""), "nfc");
   }
+}
+
+/** Return a file of the archive. */
+export function fileOf(files, name) {
+  if (name in files) return files[name];
+  throw new Error(
+    `expected a TFLite file that keras-attention exported, with ${name} in the zip archive at its end`);
+}
+
+/** Return a setting that is true or false; false if the file lacks it. */
+export function flag(settings, name) {
+  return name in settings && choice(settings, name, true, false);
+}
+
+/** Return a setting that is one of `choices`. */
+export function choice(settings, name, ...choices) {
+  const value = settings[name];
+  if (choices.includes(value)) return value;
+  throw new Error(`expected ${choices.join(" or ")} as the setting ${name}. Received: ${value}`);
 }
 
 function normalize(text, form) {

@@ -6,7 +6,7 @@ import { loadAndCompile, Tensor } from "@litertjs/core";
 import { decode, readArchive } from "./archive.js";
 import { Automaton, FIRST } from "./automaton.js";
 import { chooseNext, mostProbable } from "./choice.js";
-import { END, PAD, START, Tokenizer, UNKNOWN } from "./tokenizer.js";
+import { choice, END, fileOf, flag, PAD, START, Tokenizer, UNKNOWN } from "./tokenizer.js";
 
 const LEAST_SCORE = -5e8; // a lower score marks an empty place among the hypotheses
 const LARGEST_MEAN = -1e-6; // of log-probabilities; see keras_attention/decoding/confidence.py
@@ -29,17 +29,14 @@ export class Translator {
 
   constructor(model, files, automaton) {
     this.automaton = automaton; // of the allowed outputs; undefined if all are allowed
-    const settings = JSON.parse(files["translator.json"]);
-    const target = settings.joint_vocabulary ? "source" : "target";
-    for (const side of ["source", target])
-      if (!files[`${side}.vocabulary.txt`])
-        throw new Error(`the ${side} has a subword tokenizer, which translator.js does not support`);
+    const settings = readJson(files, "translator.json");
+    const stored = flag(settings, "joint_vocabulary") ? "source" : "target";
     this.model = model;
     this.settings = settings;
-    this.manifest = JSON.parse(files["manifest.json"]);
+    this.manifest = readJson(files, "manifest.json");
     this.confidence = { temperature: 1, threshold: null, ...this.manifest.confidence };
-    this.source = new Tokenizer(files["source.vocabulary.txt"], settings, "source");
-    this.target = new Tokenizer(files[`${target}.vocabulary.txt`], settings, "target");
+    this.source = new Tokenizer(files, settings, "source");
+    this.target = new Tokenizer(files, settings, "target", stored);
   }
 
   /** Return the hypothesis of greedy search. */
@@ -150,4 +147,11 @@ export class Translator {
     Object.values(inputs).forEach((tensor) => tensor.delete());
     return found;
   }
+}
+
+/** Return the object in a JSON file of the archive. */
+function readJson(files, name) {
+  const values = JSON.parse(fileOf(files, name));
+  choice(values, "format", 1);
+  return values;
 }

@@ -23,7 +23,7 @@ const given = JSON.parse(readFileSync(0, "utf-8"));
 const code = readFileSync(given.script).toString("base64");
 const { Tokenizer } = await import(`data:text/javascript;base64,${code}`);
 const found = given.models.map(({ settings, files }) => ["source", "target"].map((side) => {
-  const tokenizer = new Tokenizer(files[`${side}.vocabulary.txt`], settings, side);
+  const tokenizer = new Tokenizer(files, settings, side);
   return given.texts.map((text) => [tokenizer.cut(text), tokenizer.encode(text)]);
 }));
 console.log(JSON.stringify(found));
@@ -72,3 +72,36 @@ def test_source_features_are_read_as_in_python():
     with pytest.raises(subprocess.CalledProcessError) as error:
         run(models, ["<to=de><to=de><of=x> a"])
     assert b"expected the source feature to before the text" in error.value.stderr
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"source_normalization": "nfx"},
+            "expected nfc or nfd or nfkc as the setting source_normalization. Received: nfx",
+        ),
+        (
+            {"target_tokenizer": "subword"},
+            "expected character or word as the setting target_tokenizer. Received: subword",
+        ),
+        (
+            {"source_lowercase": "no"},
+            "expected true or false as the setting source_lowercase. Received: no",
+        ),
+        ({"unicode": "15.0.0"}, "expected 13.0.0 as the setting unicode. Received: 15.0.0"),
+    ],
+)
+def test_unknown_settings_are_refused(changes, message):
+    tokenizer = CharacterTokenizer(Vocabulary("ab"))
+    files = TextCodec(tokenizer, tokenizer, SearchSettings(5, 7)).to_files()
+    stored = {name: content.decode() for name, content in files.items()}
+    settings = json.loads(files[SETTINGS_FILE])
+    models = [{"settings": {**settings, **changes}, "files": stored}]
+    with pytest.raises(subprocess.CalledProcessError) as error:
+        run(models, ["a"])
+    assert f"Error: {message}\n" in error.value.stderr.decode()
+    with pytest.raises(subprocess.CalledProcessError) as error:
+        run([{"settings": settings, "files": {}}], ["a"])
+    assert b"with source.vocabulary.txt in the zip archive" in error.value.stderr
