@@ -152,7 +152,8 @@ class SubwordTokenizer(Tokenizer):
         Known pieces keep their ids, and only the new characters of a text get other ids.
 
         Args:
-            characters: Characters that no piece contains.
+            characters: Characters that no piece contains. U+0000 is left out, because a
+                sentencepiece model cannot contain it.
 
         Example:
             >>> from keras_attention.text import learn_subwords
@@ -166,9 +167,8 @@ class SubwordTokenizer(Tokenizer):
         # contains its character does not matter, but the scores of unknown characters depend on the
         # lowest score.
         step = 1 if self.model_type == "bpe" else 0
-        pieces = [
-            (character, least - step * number) for number, character in enumerate(characters, 1)
-        ]
+        usable = [character for character in characters if character != "\0"]
+        pieces = [(character, least - step * number) for number, character in enumerate(usable, 1)]
         return SubwordTokenizer(
             append_pieces(self.model, pieces),
             normalization=self.normalizer.form,

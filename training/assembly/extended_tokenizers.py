@@ -86,13 +86,15 @@ def _extend_subwords(
 ) -> SubwordTokenizer:
     """Add the frequent characters that a subword tokenizer lacks."""
     counts = Counter(character for text in sentences for character in even_spaces(text))
-    added = [
+    missing = [
         character
         for character, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         if count >= min_count and character.replace(" ", SPACE) not in tokenizer.vocabulary
     ]
+    extended = tokenizer.with_characters(missing) if missing else tokenizer
+    known = len(tokenizer.vocabulary)
     _logger.info(
         "%s vocabulary: %d subwords of the model, %d new characters",
-        *(side, len(tokenizer.vocabulary) - len(SPECIAL_TOKENS), len(added)),
+        *(side, known - len(SPECIAL_TOKENS), len(extended.vocabulary) - known),
     )
-    return tokenizer.with_characters(added) if added else tokenizer
+    return extended

@@ -22,6 +22,7 @@ def test_known_pieces_keep_their_ids_and_the_characters_follow(known):
     assert more.vocabulary.tokens == (*known.vocabulary.tokens, *ADDED)
     assert more.normalizer == known.normalizer
     assert more.model_type == known.model_type
+    assert known.with_characters("ß\0é").vocabulary.tokens[-2:] == ("ß", "é")
     assert more.with_characters("é").vocabulary.tokens[-2:] == ("😀", "é")
 
 
