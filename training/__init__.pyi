@@ -6,3 +6,4 @@ from .evaluation.evaluate import Evaluation as Evaluation
 from .evaluation.evaluate import evaluate as evaluate
 from .recipe.recipe import Recipe as Recipe
 from .recipe.recipe import load_recipe as load_recipe
+from .run.run_facts import run_facts as run_facts

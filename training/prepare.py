@@ -21,6 +21,7 @@ from .assembly.memory import warn_of_memory
 from .assembly.pretrained import load_pretrained
 from .assembly.start_weights import start_from
 from .assembly.teachers import load_teachers
+from .assembly.token_origins import token_origins
 from .batches.pair_batches import PairBatches
 from .batches.recipe_batches import training_batches, validation_batches
 from .data.data_store import DataStore
@@ -128,8 +129,12 @@ def _make_model(
         model = build_model(recipe, codec, total_steps, start.origin.precision)
         load_pretrained(recipe.model, model, codec)
         if trained is not None:
-            found = start_model or StartModel.find_again(trained)
-            start_from(model, found.translator.single_model, recipe.training.rates)
+            known = (start_model or StartModel.find_again(trained)).translator
+            origins = (
+                token_origins(known.codec.source, codec.source),
+                token_origins(known.codec.target, codec.target),
+            )
+            start_from(model, known.single_model, origins, recipe.training.rates)
     make_fit_variables(model, len(codec.target.vocabulary))
     return model
 

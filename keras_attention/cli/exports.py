@@ -13,7 +13,6 @@ from keras_attention.export.saved_model.saved_model import export_saved_model
 from keras_attention.export.tflite.conversion import PRECISIONS, export_tflite
 from keras_attention.export.verify import find_exports, verify
 from keras_attention.files.artefacts import read_artefact
-from keras_attention.training.metrics.text_metrics import higher_is_better
 from keras_attention.training.run.run_data import load_run_recipe
 from keras_attention.training.run.run_folder import RunFolder
 from keras_attention.training.seeds.seeds_report import read_report
@@ -82,8 +81,8 @@ def about_run(folder: Path) -> dict[str, Any]:
     if report := read_report(folder) if members else None:
         best = report.ensemble
     else:
-        values = run.values(f"val_{name}")
-        best = (max if higher_is_better(name) else min)(values) if values else None
+        row = run.best_row(name)
+        best = row[f"val_{name}"] if row else None
     return {
         "recipe": {"name": recipe.name, "sha256": checksum},
         "metric": {"name": name, "best held-out": best},

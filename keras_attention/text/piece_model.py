@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -86,11 +86,17 @@ class PieceModel:
             drop: called once for each merge of a BPE model; the merge is skipped if it returns
                 True (BPE-dropout, Provilkov et al. 2020).
         """
-        normalized = self.normalize(text)
+        return self.split(self.normalize(text), drop)
+
+    def split(self, marked: str, drop: Callable[[], bool] | None = None) -> list[str]:
+        """Return the pieces of a text in which `▁` marks the spaces, such as another piece.
+
+        Unlike `encode`, this method does not put a space before the text.
+        """
         if self._kind == _BPE:
-            cut = self._merge(normalized, drop)
+            cut = self._merge(marked, drop)
         else:
-            cut = self._best_segmentation(normalized)
+            cut = self._best_segmentation(marked)
         runs = groupby(cut, key=lambda piece: piece in self._scores)
         return [piece for known, run in runs for piece in (run if known else ["".join(run)])]
 
@@ -137,6 +143,18 @@ class PieceModel:
             pieces.append(text[starts[end] : end])
             end = starts[end]
         return pieces[::-1]
+
+
+def append_pieces(model: bytes, pieces: Iterable[tuple[str, float]]) -> bytes:
+    """Return a model with more ordinary pieces, each given by its text and its score."""
+
+    def field(text: str, score: float) -> bytes:
+        encoded = text.encode()
+        message = bytes([0x0A, len(encoded)]) + encoded + b"\x15" + struct.pack("<f", score)
+        return bytes([0x0A, len(message)]) + message
+
+    # The items of a repeated field may be anywhere in a protocol buffer.
+    return model + b"".join(field(*piece) for piece in pieces)
 
 
 def _normalizes(settings: dict[int, Any]) -> bool:

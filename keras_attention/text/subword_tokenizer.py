@@ -13,7 +13,7 @@ from typing import Any
 from keras_attention.errors import InputError
 from keras_attention.special_tokens import END_ID, SPECIAL_TOKENS
 from keras_attention.text.normalization import WHITE_SPACE, normalize
-from keras_attention.text.piece_model import PieceModel
+from keras_attention.text.piece_model import PieceModel, append_pieces
 from keras_attention.text.source_features import SourceFeatures
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.text.vocabulary import Vocabulary
@@ -145,6 +145,41 @@ class SubwordTokenizer(Tokenizer):
             return [*self.features.encode(text), *self.vocabulary.encode(pieces), END_ID]
 
         return map(encode, texts)
+
+    def with_characters(self, characters: Iterable[str]) -> SubwordTokenizer:
+        """Return a tokenizer that also knows other characters, as pieces after the known ones.
+
+        Known pieces keep their ids, and only the new characters of a text get other ids.
+
+        Args:
+            characters: Characters that no piece contains. U+0000 is left out, because a
+                sentencepiece model cannot contain it.
+
+        Example:
+            >>> from keras_attention.text import learn_subwords
+            >>> tokenizer = SubwordTokenizer(learn_subwords(["low lower lowest", "newest"], 16))
+            >>> tokenizer.with_characters("ß").split("low ß")
+            ['▁low', '▁', 'ß']
+        """
+        first, size = len(SPECIAL_TOKENS), len(self.vocabulary)
+        least = min(self._processor.get_score(id_) for id_ in range(first, size))
+        # In a BPE model, a score is a rank. In a unigram model, the score of a piece that alone
+        # contains its character does not matter, but the scores of unknown characters depend on the
+        # lowest score.
+        step = 1 if self.model_type == "bpe" else 0
+        usable = [character for character in characters if character != "\0"]
+        pieces = [(character, least - step * number) for number, character in enumerate(usable, 1)]
+        return SubwordTokenizer(
+            append_pieces(self.model, pieces),
+            normalization=self.normalizer.form,
+            lowercase=self.normalizer.lowercase,
+            strip=self.normalizer.strip,
+            features=self.features,
+        )
+
+    def split_piece(self, piece: str) -> list[str]:
+        """Return the pieces that spell a piece of another model, such as `▁low` and `er`."""
+        return self._own_model.split(piece)
 
     @cached_property
     def _own_model(self) -> PieceModel:

@@ -292,20 +292,36 @@ class Translator:
         return cls.load(find_preset(preset))
 
     def save_to_preset(
-        self, folder: str | Path, metrics: Mapping[str, float] | None = None, **tags: str
+        self,
+        folder: str | Path,
+        metrics: Mapping[str, float | str] | None = None,
+        training: Mapping[str, str] | None = None,
+        **tags: str,
     ) -> None:
         """Save the translator with a model card, ready for `upload_preset`.
+
+        `keras_attention.training.run_facts` returns `metrics` and `training` for the folder of a
+        trained model: `translator.save_to_preset("months", **run_facts("saved_models/dates"))`.
 
         Args:
             folder: the folder to write, which should not be a run folder: `train --overwrite` does
                 not remove a run whose folder contains a model card.
             metrics: measured figures by name, for the card.
+            training: facts about the training by name, for the card, such as the data and its
+                licence.
             **tags: further entries of the card's header, such as `license="cc-by-sa-4.0"` and
                 `language="ko"`.
         """
         model = self.single_model
         self.save(folder)
-        write_card(Path(folder), model, self.codec, metrics or {}, tags)
+        write_card(
+            Path(folder),
+            model,
+            self.codec,
+            metrics=metrics or {},
+            training=training or {},
+            tags=tags,
+        )
 
     def save_short_list(self, folder: str | Path) -> None:
         """Write the short list only; if there is none, remove an existing file."""

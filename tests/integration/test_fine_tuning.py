@@ -10,6 +10,7 @@ from runs import contents, overrides, train_eagerly
 from keras_attention import Translator
 from keras_attention.export.device.device_translator import DeviceTranslator
 from keras_attention.export.tflite.conversion import export_tflite
+from keras_attention.training.assembly.token_origins import remap, token_origins
 from keras_attention.training.forgetting import report_forgetting
 from keras_attention.training.recipe.recipe import load_recipe
 from keras_attention.training.run.held_out import read_held_out
@@ -93,6 +94,66 @@ def test_a_tiny_learning_rate_keeps_old_outputs_although_the_vocabulary_grows(wo
         f"20 held-out pairs of {work / 'base'}: exact_match {score(before)} before fine-tuning, "
         f"{score(before)} after" in outcome.err
     )
+
+
+@pytest.fixture(scope="module")
+def pieces(tmp_path_factory):
+    """Return the folder of a model with subwords; do not change it."""
+    folder = tmp_path_factory.mktemp("pieces")
+    words = [one + two + three for one in "abc" for two in "abc" for three in "abcd"]
+    (folder / "words.tsv").write_text("".join(f"{word}\t{word[::-1]}\n" for word in words))
+    (folder / "words.toml").write_text(RECIPE.replace("new.tsv", "words.tsv"))
+    settings = ["units=8", "embedding=6"]
+    for side in ("source", "target"):
+        settings += [f"{side}_tokenizer=subword", f"{side}_vocabulary_size=12"]
+    with pytest.MonkeyPatch.context() as patch:
+        train_eagerly(patch)
+        patch.chdir(folder)
+        train(load_recipe("words.toml", settings), "words")
+    return folder / "words"
+
+
+NO_LEARNING = overrides("learning_rate=1e-12", "clip_norm=1e-9")
+
+
+def test_subwords_get_the_new_characters_and_old_outputs_stay(pieces, work, run):
+    grown = run("train", "new.toml", "--from", pieces, "--output", "grown", *NO_LEARNING)
+    assert grown.code == 0, grown.err
+    before, after = Translator.load(pieces), Translator.load("grown")
+    for side in ("source", "target"):
+        old, new = (getattr(each.codec, side).vocabulary.tokens for each in (before, after))
+        assert new[: len(old)] == old and set(new[len(old) :]) == {"é", "ø", "ß"}
+    texts = ["abc", "ccba", "d", "abcd ab"]
+    outputs = [[each.text for each in model(texts)] for model in (before, after)]
+    assert outputs[0] == outputs[1] and any(outputs[0])
+    assert "source vocabulary: 8 subwords of the model, 3 new characters" in grown.err
+    device = DeviceTranslator.load(export_tflite(after, work / "grown.tflite"))
+    texts += ["éø", "aßb", "ø 한"]
+    assert [found.text for found in device(texts)] == [found.text for found in after(texts)]
+
+
+def test_new_subwords_start_from_the_weights_of_the_pieces_that_spell_them(pieces, work, run):
+    new = overrides("new_vocabulary=target", "target_vocabulary_size=14")
+    outcome = run("train", "new.toml", "--from", pieces, "--output", "new", *NO_LEARNING, *new)
+    assert outcome.code == 0, outcome.err
+    before, after = Translator.load(pieces), Translator.load("new")
+    assert len(after.codec.target.vocabulary) == 14
+    assert after.codec.source.vocabulary.tokens[:12] == before.codec.source.vocabulary.tokens
+    origins = token_origins(before.codec.target, after.codec.target)
+    assert any(len(ids) > 1 for ids in origins) and [] in origins
+    for name, axes in (("target_embedding", [0]), ("output_projection", [1, 0])):
+        old, found = (weights_of(folder)[name] for folder in (pieces, "new"))
+        for values, weight, axis in zip(old, found, axes, strict=True):
+            np.testing.assert_allclose(weight, remap(values, origins, axis), atol=1e-5)
+
+
+def test_a_new_vocabulary_is_learned_from_the_old_pairs_too(work, run):
+    new = overrides("new_vocabulary=both", "replay=0.6")
+    outcome = run("train", "new.toml", "--from", "base", "--output", "new", *new)
+    assert outcome.code == 0, outcome.err
+    tokens = set(Translator.load("new").codec.source.vocabulary.tokens)
+    replayed = {letter for source, _ in read_origin("new").replayed for letter in source}
+    assert replayed <= tokens and "ø" in tokens and replayed - set("abcdéøß")
 
 
 def test_frozen_layers_stay_bitwise_equal_and_exports_equal_the_model(work):
@@ -186,6 +247,11 @@ def test_evaluate_measures_on_the_held_out_pairs_of_the_start_model(work, run):
         (["--from", "base", "--set", "freeze=encodr"], "`freeze` must name layers among"),
         (["--from", "base", "--set", "rates=encodr=1"], "`rates` must name layers among"),
         (["--from", "base", "--set", "rates=encoder"], "`training.rates` must be items such as"),
+        (["--set", "new_vocabulary=both"], "`training.new_vocabulary` replaces the vocabularies"),
+        (
+            ["--from", "base", "--set", "new_vocabulary=new"],
+            "`training.new_vocabulary` must be one of 'none', 'source', 'target', 'both'",
+        ),
         (["--set", "replay=0.5"], "`data.replay` draws training pairs from the run"),
         (["--from", "base", "--set", "replay=1"], "`data.replay` must be a finite number"),
     ],

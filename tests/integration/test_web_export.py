@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -59,6 +60,7 @@ def test_the_runtime_is_fetched_with_npm(here, run, monkeypatch):
         ("demo full", "expected a model that keras-attention trained"),
         ("demo dates.tflite --example ''", "an example must have at least one token"),
         ("demo dates.tflite --port 70000", "'--port'"),
+        ("demo dates.tflite --port http", "'--port'"),
     ],
 )
 def test_invalid_input_is_reported_in_one_sentence(here, run, command, message):
@@ -67,6 +69,17 @@ def test_invalid_input_is_reported_in_one_sentence(here, run, command, message):
     assert refused.err.startswith("error: ") and refused.err.count("\n") == 1
     assert message in refused.err
     assert not (here / "page").exists()
+
+
+def test_demo_refuses_a_port_that_is_in_use(here, run):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        refused = run("demo", "dates.tflite", "--port", port)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith(f"error: --port: 127.0.0.1:{port} cannot be used; choose another")
+    assert refused.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("model", ["dates.tflite", "page"])

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 from configparser import ConfigParser
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -169,6 +170,15 @@ def test_contributing_lists_the_folders_from_the_top_down():
     for package, below in BELOW.items():
         for name in below.split():
             assert packages.index(package) < packages.index(name), f"{package}, {name}"
+
+
+def test_every_test_that_ci_names_exists():
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    named = " ".join(re.findall(r"\btests/[\w./{},-]+", script))
+    expanded = ["bash", "-c", f"printf '%s\n' {named}"]  # bash expands `test_{a,b}.py`
+    paths = subprocess.run(expanded, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    assert "tests/unit/models/training/test_teacher.py" in paths
+    assert not [path for path in paths if not (ROOT / path).exists()]
 
 
 def test_no_class_has_the_name_of_a_keras_class():

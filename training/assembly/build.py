@@ -13,11 +13,13 @@ from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.models.training.freezing import variable_rates
 from keras_attention.objectives.fenchel_young import output_loss
 from keras_attention.objectives.metrics import MaskedAccuracy
-from keras_attention.translation.codec import TextCodec
+from keras_attention.text.tokenizers import Tokenizer
+from keras_attention.translation.codec import SIDES, TextCodec
 
 from ..data.pairs import Pair
 from ..recipe.data_config import DataConfig
 from ..recipe.recipe import Recipe
+from ..recipe.training_config import NEW_VOCABULARIES
 from .extended_tokenizers import extend_tokenizers
 from .optimizer import build_optimizer
 from .precision import RunPrecision, choose_precision
@@ -35,9 +37,10 @@ def build_codec(
     Args:
         recipe: the recipe to train.
         pairs: its training pairs.
-        trained: the codec of the model that a run is fine-tuned from. Its tokenizers are kept, and
-            extended by the tokens of the pairs, or of a sample of pairs in a file; with
-            `training.teachers`, they must be those of the teachers.
+        trained: the codec of the model that a run is fine-tuned from. Its tokenizers are extended
+            by the tokens of the pairs, or of a sample of pairs in a file, except for those that
+            `training.new_vocabulary` names, which are learned again. With `training.teachers`, they
+            must be those of the teachers.
 
     Raises:
         InputError: if search options contradict each other, a vocabulary size does not fit the
@@ -62,12 +65,21 @@ def build_codec(
             )
         return codec
     if trained is not None:
-        known = trained.source, trained.target
-        sample = sample_pairs(pairs, recipe.seed)
-        return TextCodec(*extend_tokenizers(known, recipe.text, sample), settings)
+        return TextCodec(*_start_tokenizers(recipe, pairs, trained), settings)
     features = learn_features(data, pairs)
     tokenizers = learn_tokenizers(recipe.text, pairs, seed=recipe.seed, features=features)
     return TextCodec(*tokenizers, settings)
+
+
+def _start_tokenizers(
+    recipe: Recipe, pairs: Sequence[Pair], trained: TextCodec
+) -> tuple[Tokenizer, Tokenizer]:
+    """Return the tokenizers of a model that is fine-tuned from one with the codec `trained`."""
+    kept = [side for side in SIDES if side not in NEW_VOCABULARIES[recipe.training.new_vocabulary]]
+    sample = sample_pairs(pairs, recipe.seed)
+    extended = extend_tokenizers((trained.source, trained.target), recipe.text, sample, kept)
+    known = {side: one for side, one in zip(SIDES, extended, strict=True) if side in kept}
+    return learn_tokenizers(recipe.text, pairs, seed=recipe.seed, known=known)
 
 
 def _check_no_features(data: DataConfig, trained: TextCodec) -> None:

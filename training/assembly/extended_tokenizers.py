@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from keras_attention.errors import InputError
 from keras_attention.special_tokens import SPECIAL_TOKENS
 from keras_attention.text.subword_tokenizer import SPACE, SubwordTokenizer, even_spaces
 from keras_attention.text.tokenizers import Tokenizer, make_tokenizer
@@ -16,30 +15,29 @@ from keras_attention.translation.codec import SIDES
 from ..data.pairs import Pair
 from ..recipe.text_config import TextConfig
 
-_SHOWN = 10
-"""Number of unknown characters that an error lists."""
-
 _logger = logging.getLogger(__name__)
 
 
 def extend_tokenizers(
-    tokenizers: tuple[Tokenizer, Tokenizer], text: TextConfig, pairs: Sequence[Pair]
+    tokenizers: tuple[Tokenizer, Tokenizer],
+    text: TextConfig,
+    pairs: Sequence[Pair],
+    sides: Collection[str] = SIDES,
 ) -> tuple[Tokenizer, Tokenizer]:
     """Return the tokenizers with the new tokens of the pairs added; known tokens keep their ids.
 
-    `text.min_count` applies to the new tokens, and the vocabulary sizes to all tokens. The pieces
-    of a subword tokenizer stay as they are, because new pieces would split known words differently.
+    `text.min_count` applies to the new tokens, and the vocabulary sizes to all tokens. To a subword
+    tokenizer only single characters are added, as many as there are, because longer pieces would
+    split known words differently.
 
     Args:
         tokenizers: the source and the target tokenizer of a trained model.
         text: the recipe's `[text]` section.
         pairs: the new training pairs, or a sample of them if they are in a file.
+        sides: the sides to extend, "source" and "target"; the other tokenizers do not change.
 
     Returns:
         The source and the target tokenizer. With `joint_vocabulary` they still share a vocabulary.
-
-    Raises:
-        InputError: if a subword tokenizer lacks a character that occurs at least `min_count` times.
     """
     texts = [
         [tokenizer.normalize(pair[side]) for pair in pairs]
@@ -51,7 +49,7 @@ def extend_tokenizers(
     if text.joint_vocabulary:
         limits = (limits[0],) * 2
     source, target = (
-        _extend(tokenizer, side, sentences, limit, text.min_count)
+        _extend(tokenizer, side, sentences, limit, text.min_count) if side in sides else tokenizer
         for tokenizer, side, sentences, limit in zip(tokenizers, SIDES, texts, limits, strict=True)
     )
     return source, target
@@ -61,8 +59,7 @@ def _extend(
     tokenizer: Tokenizer, side: str, sentences: Iterable[str], limit: int, min_count: int
 ) -> Tokenizer:
     if isinstance(tokenizer, SubwordTokenizer):
-        _check_pieces(tokenizer, side, sentences, min_count)
-        return tokenizer
+        return _extend_subwords(tokenizer, side, sentences, min_count)
     learned = Vocabulary.build(map(tokenizer.cut, sentences), min_count=min_count)
     known = tokenizer.vocabulary.tokens[len(SPECIAL_TOKENS) :]
     new = [token for token in learned.tokens if token not in tokenizer.vocabulary]
@@ -84,20 +81,20 @@ def _extend(
     )
 
 
-def _check_pieces(
+def _extend_subwords(
     tokenizer: SubwordTokenizer, side: str, sentences: Iterable[str], min_count: int
-) -> None:
-    """Check that the pieces of a subword tokenizer can spell all frequent characters."""
+) -> SubwordTokenizer:
+    """Add the frequent characters that a subword tokenizer lacks."""
     counts = Counter(character for text in sentences for character in even_spaces(text))
     missing = [
         character
-        for character, count in counts.most_common()
+        for character, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         if count >= min_count and character.replace(" ", SPACE) not in tokenizer.vocabulary
     ]
-    if missing:
-        listed = ", ".join(map(repr, missing[:_SHOWN])) + ", ..." * (len(missing) > _SHOWN)
-        raise InputError(
-            f"the {side} subwords of the model given with --from lack characters of the new pairs, "
-            "and subwords cannot be added; train a new model, or set text.min_count above "
-            f"{counts[missing[0]]} to leave these characters unknown. Received: {listed}."
-        )
+    extended = tokenizer.with_characters(missing) if missing else tokenizer
+    known = len(tokenizer.vocabulary)
+    _logger.info(
+        "%s vocabulary: %d subwords of the model, %d new characters",
+        *(side, known - len(SPECIAL_TOKENS), len(extended.vocabulary) - known),
+    )
+    return extended

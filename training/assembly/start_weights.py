@@ -1,4 +1,4 @@
-"""A new model's first weights, taken from a trained model with equal or smaller vocabularies."""
+"""A new model's first weights, taken from a trained model with the same or other vocabularies."""
 
 from __future__ import annotations
 
@@ -6,36 +6,41 @@ import logging
 from typing import Any
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
 from keras_attention.errors import InputError
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.models.training.freezing import variable_rates
-from keras_attention.special_tokens import SPECIAL_TOKENS
+
+from .token_origins import Origins, remap
 
 _logger = logging.getLogger(__name__)
 
 _TOKEN_AXES = {
-    "source_embedding/embeddings": 0,
-    "target_embedding/embeddings": 0,
-    "output_projection/kernel": 1,
-    "output_projection/bias": 0,
-    "output_bias": 0,
+    "source_embedding/embeddings": (0, 0),
+    "target_embedding/embeddings": (1, 0),
+    "output_projection/kernel": (1, 1),
+    "output_projection/bias": (1, 0),
+    "output_bias": (1, 0),
 }
-"""The weights that have one entry for each token along an axis, and the number of that axis."""
+"""The weights that have one entry for each token, the side of the tokens (0 for sources), and the
+axis of the entries."""
 
 
-def start_from(model: Seq2Seq, trained: Seq2Seq, rates: str = "") -> None:
+def start_from(
+    model: Seq2Seq, trained: Seq2Seq, origins: tuple[Origins, Origins], rates: str = ""
+) -> None:
     """Set the weights of a model to those of a trained one.
 
-    A new token gets the mean of the known tokens' weights. Its logit is therefore the mean of their
-    logits and never the largest, so greedy search returns the same outputs as before (Hewitt 2021).
-    A warning is logged if training will not change the weights of the new tokens.
+    A token gets the mean of the weights of its origins, and a token without origins the mean of all
+    tokens' weights. The logit of the latter is therefore the mean of their logits and never the
+    largest. So if the model only has more tokens than before, greedy search returns the same
+    outputs (Hewitt 2021). A warning is logged if training will not change tokens without origins.
 
     Args:
-        model: a new model. Its tokens begin with those of the trained model.
+        model: a new model.
         trained: the trained model, with the same `[model]` settings.
+        origins: for each source token and each target token of the model, the tokens of the trained
+            model that it starts from; see `token_origins`.
         rates: factors on the learning rate of the model's layers, as in `training.rates`.
 
     Raises:
@@ -52,16 +57,17 @@ def start_from(model: Seq2Seq, trained: Seq2Seq, rates: str = "") -> None:
         )
     changed = _changed(model, rates)
     for name, weight, start in zip(names, own, known, strict=True):
-        value, axis = keras.ops.convert_to_numpy(start), _axis_of_tokens(weight)
-        if axis is not None:
-            added = weight.shape[axis] - value.shape[axis]
-            if added and id(weight) not in changed:
+        value, path = keras.ops.convert_to_numpy(start), str(weight.path).partition("/")[2]
+        if path in _TOKEN_AXES:
+            side, axis = _TOKEN_AXES[path]
+            unknown = sum(not ids for ids in origins[side])
+            if unknown and id(weight) not in changed:
                 _logger.warning(
                     "%s: training.freeze, or a factor of 0 in training.rates, keeps %d new tokens "
                     "at the mean of the known ones, so that the model cannot tell them apart.",
-                    *(weight.path.partition("/")[2], added),
+                    *(path, unknown),
                 )
-            value = _grown(value, weight.shape[axis], axis)
+            value = remap(value, origins[side], axis)
         if value.shape != tuple(weight.shape):
             raise InputError(
                 f"the weights {name!r} of the model given with --from must have the shape "
@@ -75,19 +81,6 @@ def _changed(model: Seq2Seq, rates: str) -> set[int]:
     weights = model.trainable_variables
     factors = variable_rates(model, rates) or (1.0,) * len(weights)
     return {id(weight) for weight, factor in zip(weights, factors, strict=True) if factor}
-
-
-def _grown(value: npt.NDArray[Any], size: int, axis: int) -> npt.NDArray[Any]:
-    """Return an array extended to `size` tokens along an axis; new tokens get the others' mean."""
-    special = len(SPECIAL_TOKENS)
-    known = np.take(value, range(special, value.shape[axis]), axis=axis)
-    mean = (known if known.shape[axis] else value).mean(axis=axis, keepdims=True)
-    return np.concatenate([value, np.repeat(mean, size - value.shape[axis], axis=axis)], axis=axis)
-
-
-def _axis_of_tokens(weight: Any) -> int | None:
-    """Return the axis along which a new model's weight has one entry per token, or None."""
-    return _TOKEN_AXES.get(str(weight.path).partition("/")[2])
 
 
 def _learned(model: Seq2Seq) -> list[Any]:

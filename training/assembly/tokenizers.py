@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from itertools import chain
@@ -17,6 +17,7 @@ from keras_attention.text.source_features import SourceFeatures
 from keras_attention.text.subword_learning import learn_subwords
 from keras_attention.text.tokenizers import SubwordTokenizer, Tokenizer, make_tokenizer
 from keras_attention.text.vocabulary import Vocabulary
+from keras_attention.translation.codec import SIDES
 
 from ..data.data_store import remembered
 from ..data.pairs import Pair
@@ -37,6 +38,7 @@ def learn_tokenizers(
     *,
     seed: int = 1,
     features: SourceFeatures | None = None,
+    known: Mapping[str, Tokenizer] | None = None,
 ) -> tuple[Tokenizer, Tokenizer]:
     """Learn the tokenizers of sources and targets.
 
@@ -46,43 +48,37 @@ def learn_tokenizers(
             of at most `LEARNING_SAMPLE` pairs.
         seed: the recipe's seed, for the sample and for `learn_subwords`.
         features: the features that every source carries.
+        known: tokenizers by side, "source" or "target", that need not be learned.
 
     Returns:
         The source and the target tokenizer. With `joint_vocabulary` they share one vocabulary.
     """
-    forms = text.source_normalization, text.target_normalization
-    features = features or SourceFeatures()
-    normalizers = [Normalizer(form, text.lowercase, text.strip) for form in forms]
-
+    known, features = known or {}, features or SourceFeatures()
     used = cache(lambda: sample_pairs(pairs, seed))  # not drawn if nothing is learned from it
 
-    def sources() -> Iterator[str]:
-        for source, _ in used():
-            yield normalizers[0](features.text_of(source))
+    def sentences(side: str) -> Iterator[str]:
+        place, form = SIDES.index(side), getattr(text, f"{side}_normalization")
+        normalize = Normalizer(form, text.lowercase, text.strip)
+        text_of = features.text_of if side == "source" else str
+        return (normalize(text_of(pair[place])) for pair in used())
 
-    def targets() -> Iterator[str]:
-        for _, target in used():
-            yield normalizers[1](target)
+    @cache
+    def learn(side: str) -> Vocabulary | bytes:
+        together = chain.from_iterable(map(sentences, SIDES))
+        texts = together if text.joint_vocabulary else sentences(side)
+        return _learn_once(side, text, texts, pairs, seed=seed, features=features)
 
-    def learn(side: str, sentences: Iterable[str]) -> Vocabulary | bytes:
-        return _learn_once(side, text, sentences, pairs, seed=seed, features=features)
-
-    if text.joint_vocabulary:
-        learned = (learn("source", chain(sources(), targets())),) * 2
-    else:
-        learned = learn("source", sources()), learn("target", targets())
-    names = text.source_tokenizer, text.target_tokenizer
-    source, target = (
-        make_tokenizer(
-            name,
-            model,
-            normalization=form,
+    def make(side: str) -> Tokenizer:
+        return make_tokenizer(
+            getattr(text, f"{side}_tokenizer"),
+            learn("source" if text.joint_vocabulary else side),
+            normalization=getattr(text, f"{side}_normalization"),
             lowercase=text.lowercase,
             strip=text.strip,
-            features=carried,
+            features=features if side == "source" else None,
         )
-        for name, model, form, carried in zip(names, learned, forms, (features, None), strict=True)
-    )
+
+    source, target = (known[side] if side in known else make(side) for side in SIDES)
     return source, target
 
 

@@ -12,7 +12,6 @@ import keras
 from keras_attention.files.path_errors import errors_of_writing
 
 from ..metrics.metric_kinds import format_value
-from ..metrics.text_metrics import higher_is_better
 from ..recipe.training_config import TrainingConfig
 from ..run.run_folder import RunFolder
 from ..run.training_plan import TrainingPlan
@@ -125,16 +124,15 @@ def format_seconds(seconds: float) -> str:
 def describe_best(config: TrainingConfig, run: RunFolder, plan: TrainingPlan) -> str:
     """Return a message that names the kept epoch and, if training ended early, the reason."""
     metric = config.metric
-    monitor, sign = f"val_{metric}", 1 if higher_is_better(metric) else -1
-    rows = [row for row in run.metrics() if monitor in row]
-    if not rows:
+    monitor, best = f"val_{metric}", run.best_row(metric)
+    if best is None:
         return "No pairs are held out: the model after the last epoch is kept."
-    best = max(rows, key=lambda row: (sign * row[monitor], -row.get("val_loss", 0.0)))
+    rows = [row for row in run.metrics() if monitor in row]
     first = next(row for row in rows if row[monitor] == best[monitor])
     value = format_value(metric, best[monitor])
     begun, when, last = (plan.epoch(_step(row, plan)) for row in (first, best, rows[-1]))
     message = f"The best {monitor}, {value}, was reached after epoch {begun}; this model is kept."
-    if best is not first:
+    if best != first:
         message = (
             f"The best {monitor}, {value}, was first reached after epoch {begun}; the model after "
             f"epoch {when} is kept, because it has the same value and a lower held-out loss."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from keras_attention.errors import InputError, suggest
@@ -95,6 +95,20 @@ def find_dataset(name: str) -> Dataset:
             f"Expected one of: {', '.join(DATASETS)}."
         )
     return DATASETS[name]
+
+
+def dataset_of(paths: Iterable[str]) -> Dataset | None:
+    """Return the data set that files belong to, or None if it is unknown.
+
+    Only the names count: each file must have the path that it has in a folder with the name of the
+    data set, such as `g2p/kor_train.tsv`.
+    """
+    found = {f"/{path}".replace("\\", "/") for path in paths}
+    for dataset in DATASETS.values():
+        ends = tuple(f"/{dataset.name}/{file.path}" for file in dataset.files(dataset.languages))
+        if found and all(path.endswith(ends) for path in found):
+            return dataset
+    return None
 
 
 def fetch_command(folder: str) -> str:

@@ -85,6 +85,12 @@ class Recipe(Section):
         self._check_alignment()
         self._check_features()
         self._check_distributions()
+        if self.text.joint_vocabulary and self.training.new_vocabulary in ("source", "target"):
+            raise InputError(
+                "`training.new_vocabulary` must be 'none' or 'both' with "
+                "text.joint_vocabulary=true, because both sides share the vocabulary. "
+                f"Received: training.new_vocabulary={self.training.new_vocabulary!r}."
+            )
         if self.model.tie_embeddings == "all" and not self.text.joint_vocabulary:
             raise InputError(
                 "`model.tie_embeddings`='all' uses one table for sources and targets and requires "

@@ -16,6 +16,14 @@ from .settings import Section
 
 PRECISIONS = ("float32", "bfloat16", "auto")
 
+NEW_VOCABULARIES = {
+    "none": (),
+    "source": ("source",),
+    "target": ("target",),
+    "both": ("source", "target"),
+}
+"""Values of `training.new_vocabulary`, and the sides whose vocabulary is learned again."""
+
 SCHEDULES = ("constant", "inverse_square_root", "cosine", "plateau")
 
 
@@ -98,6 +106,12 @@ class TrainingConfig(Section):
         "factors on the learning rate of layers, as `NAME=FACTOR` with a name or a pattern, "
         "separated by commas, such as `encoder=0.1, *_embedding=0.5`; empty: none",
     )
+    new_vocabulary: str = setting(
+        "none",
+        "with --from: side whose vocabulary or subwords are learned again from the training pairs, "
+        "instead of only adding new tokens",
+        choices=tuple(NEW_VOCABULARIES),
+    )
     bucket_width: int = setting(
         8,
         "number of consecutive lengths in a group; the pairs of a batch are in one group",
@@ -170,6 +184,13 @@ class TrainingConfig(Section):
                 "`training.teachers` and a training.teacher_weight above 0 require each other. "
                 f"Received: training.teachers={self.teachers!r}, "
                 f"training.teacher_weight={self.teacher_weight}."
+            )
+        if self.teachers and self.new_vocabulary != "none":
+            raise InputError(
+                "`training.new_vocabulary` excludes training.teachers, because a student has the "
+                "vocabularies of its teachers. Received: "
+                f"training.new_vocabulary={self.new_vocabulary!r}, "
+                f"training.teachers={self.teachers!r}."
             )
         if self.warmup and self.schedule == "plateau":
             raise InputError(

@@ -22,6 +22,7 @@ from keras_attention.files.workspaces import find_leftovers
 from keras_attention.translation.file_names import MODEL_FILE
 
 from ..data.data_paths import literal
+from ..metrics.text_metrics import higher_is_better
 from ..recipe.recipe import Recipe
 from .run_data import PATHS, PLACES, changed_lines, load_run_recipe, read_run_data
 from .run_files import (
@@ -209,6 +210,18 @@ class RunFolder:
     def values(self, metric: str) -> list[float]:
         """Return the values of a metric so far, without epochs that did not compute it."""
         return [row[metric] for row in self.metrics() if metric in row]
+
+    def best_row(self, metric: str) -> dict[str, float] | None:
+        """Return the row of `metrics.csv` of the model that is kept, or None if there is none.
+
+        It has the best value of the metric and, among equal ones, the lowest held-out loss.
+        """
+        name, sign = f"val_{metric}", 1 if higher_is_better(metric) else -1
+        return max(
+            (row for row in self.metrics() if name in row),
+            key=lambda row: (sign * row[name], -row.get("val_loss", 0.0)),
+            default=None,
+        )
 
     def _nothing_trained(self, recipe: Recipe | None = None) -> bool:
         """Return whether removing this run would lose nothing, for example if its start was killed.

@@ -66,22 +66,35 @@ def new_start(
         store: where large training data is kept for the next start.
     """
     share, precision = recipe.data.replay, choose_precision(recipe.training, recipe.model.units)
-    if model is None and share:
-        raise InputError(
-            "`data.replay` draws training pairs from the run of the model given with --from, so it "
-            f"requires --from. Received: data.replay={share}."
-        )
+    learns_again = recipe.training.new_vocabulary != "none"
     if model is not None:
         model.check_recipe(recipe)
+    elif share or learns_again:
+        raise _without_model(recipe)
     training, held_out = split_pairs(recipe.data, recipe.seed, store)
     if model is None:
         codec, origin = build_codec(recipe, training), Origin(precision)
     else:
-        codec = build_codec(recipe, training, model.translator.codec)
         replayed = model.draw_pairs(share, training, held_out, recipe.seed)
+        texts = join_pairs(training, replayed) if learns_again else training
+        codec = build_codec(recipe, texts, model.translator.codec)
         origin = Origin(precision, model.fingerprint, replayed)
     data = RunData.of(recipe, training, held_out, origin.replayed)
     return RunStart(training, data, codec, origin)
+
+
+def _without_model(recipe: Recipe) -> InputError:
+    """Return the error about a setting that requires `--from`."""
+    share, new = recipe.data.replay, recipe.training.new_vocabulary
+    if share:
+        return InputError(
+            "`data.replay` draws training pairs from the run of the model given with --from, so it "
+            f"requires --from. Received: data.replay={share}."
+        )
+    return InputError(
+        "`training.new_vocabulary` replaces the vocabularies of the model given with --from, so it "
+        f"requires --from. Received: training.new_vocabulary={new!r}."
+    )
 
 
 def resume_start(

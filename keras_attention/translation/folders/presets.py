@@ -129,7 +129,9 @@ def write_card(
     folder: Path,
     model: Seq2Seq,
     codec: TextCodec,
-    metrics: Mapping[str, float],
+    *,
+    metrics: Mapping[str, float | str],
+    training: Mapping[str, str],
     tags: Mapping[str, str],
 ) -> None:
     """Write the model card of a translator into a folder.
@@ -139,10 +141,20 @@ def write_card(
         model: the translator's model.
         codec: its tokenizers and search settings.
         metrics: measured figures by name.
+        training: facts about the training, such as the data and its licence, by name.
         tags: further entries for the card's header, such as `license` and `language`.
     """
-    text = "\n".join([*_header(tags), *_body(folder.resolve().name, model, codec, metrics), ""])
-    write_file(folder / CARD_FILE, text.encode())
+    figures = {
+        name: value if isinstance(value, str) else f"{value:g}" for name, value in metrics.items()
+    }
+    lines = [
+        *_header(tags),
+        *_introduction(folder.resolve().name),
+        *_table("metric | value", figures),
+        *_table("training | ", training),
+        *_table("model | ", _describe(model, codec)),
+    ]
+    write_file(folder / CARD_FILE, "\n".join(lines).encode())
 
 
 def _header(tags: Mapping[str, str]) -> list[str]:
@@ -151,23 +163,7 @@ def _header(tags: Mapping[str, str]) -> list[str]:
     return ["---", "library_name: keras", "tags: [keras-attention, seq2seq]", *lines, "---", ""]
 
 
-def _body(name: str, model: Seq2Seq, codec: TextCodec, metrics: Mapping[str, float]) -> list[str]:
-    sides = {"source": codec.source, "target": codec.target}
-    attention = model.settings.attention
-    rows = {
-        "parameters": f"{model.count_params():,}",
-        **{part: _kind(getattr(model.settings, part)) for part in ("encoder", "decoder")},
-        "attention": type(attention).__name__ if attention is not None else "none",
-        **{
-            f"{side} tokens": f"{len(tokenizer.vocabulary):,}, {tokenizer.name}"
-            for side, tokenizer in sides.items()
-        },
-        "longest source": f"{codec.settings.max_source_length} tokens in a browser",
-        "longest output": f"{codec.settings.max_length} tokens",
-        "made with": f"{DISTRIBUTION} {__version__}",
-    }
-    table = [f"| {key} | {value} |" for key, value in rows.items()]
-    figures = [f"| {metric} | {value:g} |" for metric, value in metrics.items()]
+def _introduction(name: str) -> list[str]:
     return [
         f"# {name}",
         "",
@@ -184,11 +180,33 @@ def _body(name: str, model: Seq2Seq, codec: TextCodec, metrics: Mapping[str, flo
         'translator("a source text").text',
         "```",
         "",
-        *(["| metric | value |", "|---|---|", *figures, ""] if figures else []),
-        "| model | |",
-        "|---|---|",
-        *table,
     ]
+
+
+def _table(head: str, rows: Mapping[str, str]) -> list[str]:
+    """Return the lines of a Markdown table with two columns, or none if there are no rows."""
+    if not rows:
+        return []
+    cells = [f"{name} | {value}".replace("\n", " ") for name, value in rows.items()]
+    return [*(f"| {line} |" for line in (head, "---|---", *cells)), ""]
+
+
+def _describe(model: Seq2Seq, codec: TextCodec) -> dict[str, str]:
+    """Return the size and the parts of a model, by name."""
+    sides = {"source": codec.source, "target": codec.target}
+    attention = model.settings.attention
+    return {
+        "parameters": f"{model.count_params():,}",
+        **{part: _kind(getattr(model.settings, part)) for part in ("encoder", "decoder")},
+        "attention": type(attention).__name__ if attention is not None else "none",
+        **{
+            f"{side} tokens": f"{len(tokenizer.vocabulary):,}, {tokenizer.name}"
+            for side, tokenizer in sides.items()
+        },
+        "longest source": f"{codec.settings.max_source_length} tokens in a browser",
+        "longest output": f"{codec.settings.max_length} tokens",
+        "made with": f"{DISTRIBUTION} {__version__}",
+    }
 
 
 def _kind(part: Any) -> str:

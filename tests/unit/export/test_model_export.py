@@ -3,6 +3,8 @@
 import inspect
 
 import keras
+import onnx
+import onnxruntime
 import pytest
 from support import randomize
 
@@ -16,6 +18,7 @@ from keras_attention import (
 )
 from keras_attention.export import DeviceTranslator, SavedModelTranslator
 from keras_attention.export.model_export import FORMATS
+from keras_attention.export.onnx import SEARCH_FILE
 
 LETTERS = CharacterTokenizer(Vocabulary("abc"))
 TEXTS = ["cab", "", "abcabc", "b"]
@@ -52,6 +55,18 @@ def test_a_tflite_file_gives_the_same_outputs_as_generate(model, tmp_path, capsy
     assert loaded.manifest["precision"] == "float16"
     assert [found.text for found in loaded(TEXTS, beam=True)] == model.generate(TEXTS)
     assert [found.text for found in loaded(TEXTS)] == model.generate(TEXTS, sampler="greedy")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_an_onnx_file_contains_the_search_and_gives_the_same_outputs_as_generate(model, tmp_path):
+    model.export(tmp_path / "onnx", format="onnx")
+    path = tmp_path / "onnx" / SEARCH_FILE
+    assert "Loop" in [node.op_type for node in onnx.load(path).graph.node]
+    session = onnxruntime.InferenceSession(path)
+    for texts in (TEXTS, ["bc"]):
+        source = model.preprocessor.codec.encode(texts)
+        (tokens,) = session.run(["tokens"], {"source": source})
+        assert [LETTERS.decode(row) for row in tokens] == model.generate(texts)
 
 
 def test_the_arguments_of_export_are_those_of_keras():

@@ -64,6 +64,14 @@ def test_single_golden_lines_have_the_same_ids_as_in_python(tokenizer, exported)
         check(tokenizer, exported, [line["text"]])
 
 
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_added_characters_have_the_same_ids_as_in_python(kind):
+    tokenizer = make(kind).with_characters("漢😀ß")
+    texts = ["the 漢cat", "漢字 sat😀", "ßß on", "", "字", "the dog"]
+    ids = make_graph_tokenizer(tokenizer).encode(to_tensor(texts)).numpy().tolist()
+    assert ids == padded([tokenizer.encode(text) for text in texts], 0)
+
+
 @pytest.mark.parametrize(
     "texts", [[], [""], ["", ""], [" "], ["▁"], ["a", "", "a cat 漢字 sat"], ["漢"]], ids=repr
 )

@@ -1,6 +1,5 @@
 import pytest
 
-from keras_attention.errors import InputError
 from keras_attention.text.subword_learning import learn_subwords
 from keras_attention.text.tokenizers import CharacterTokenizer, SubwordTokenizer, WordTokenizer
 from keras_attention.text.vocabulary import Vocabulary
@@ -46,15 +45,29 @@ def subwords():
     return SubwordTokenizer(learn_subwords(["abab abba", "baba abab"] * 3, 9))
 
 
-def test_the_pieces_of_a_subword_tokenizer_do_not_change(subwords):
+def test_a_subword_tokenizer_that_knows_all_characters_does_not_change(subwords):
     assert extend(target=subwords, pairs=[("a", "ab  ba")])[1] is subwords
 
 
-def test_characters_without_a_piece_are_refused_unless_they_are_rare(subwords):
-    pairs = [("a", "abξ"), ("a", "ξb"), ("a", "ηa")]
-    with pytest.raises(InputError) as error:
-        extend(target=subwords, pairs=pairs)
-    assert "the target subwords of the model given with --from lack" in str(error.value)
-    assert "set text.min_count above 2" in str(error.value)
-    assert str(error.value).endswith("Received: 'ξ', 'η'.")
+def test_new_characters_become_pieces_after_the_known_ones_unless_they_are_rare(subwords, caplog):
+    caplog.set_level("INFO")
+    pairs = [("a", "abξ"), ("a", "ξb abba"), ("a", "ηa")]
+    target = extend(target=subwords, pairs=pairs)[1]
+    assert target.vocabulary.tokens == (*subwords.vocabulary.tokens, "ξ", "η")
+    assert target.split("abba baba") == subwords.split("abba baba")
+    assert "target vocabulary: 5 subwords of the model, 2 new characters" in caplog.text
+    frequent = extend(target=subwords, pairs=pairs, min_count=2)[1]
+    assert frequent.vocabulary.tokens == (*subwords.vocabulary.tokens, "ξ")
     assert extend(target=subwords, pairs=pairs, min_count=3)[1] is subwords
+
+
+def test_joint_subwords_get_the_new_characters_of_both_sides(subwords):
+    source, target = extend(subwords, subwords, pairs=[("ξa", "bη")], joint_vocabulary=True)
+    assert source.to_bytes() == target.to_bytes()
+    assert {"ξ", "η"} <= set(source.vocabulary.tokens)
+
+
+def test_only_the_given_sides_are_extended():
+    words = WordTokenizer(Vocabulary(["y"]))
+    source, target = extend_tokenizers((KNOWN, words), TextConfig(), PAIRS, ["target"])
+    assert source is KNOWN and "x" in target.vocabulary

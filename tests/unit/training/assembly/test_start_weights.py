@@ -8,6 +8,11 @@ from keras_attention.training.assembly.start_weights import start_from
 
 SIZES = (9, 11)
 LARGER = (12, 15)
+GROWN = [
+    [[id_] for id_ in range(old)] + [[]] * (new - old)
+    for old, new in zip(SIZES, LARGER, strict=True)
+]
+SAME = [[[id_] for id_ in range(size)] for size in SIZES]
 KINDS = {
     "separate": {},
     "tied": {"tie_embeddings": "target", "attention_units": 6},
@@ -35,7 +40,7 @@ def test_outputs_stay_the_same_after_the_vocabularies_grow(options):
     if "copying" in options:
         trained.copy_output.set_targets([0, 1, 2, 3, 4, 5, 6, 3, 3])
         model.copy_output.set_targets([0, 1, 2, 3, 4, 5, 6, 3, 3, 11, 12, 3])
-    start_from(model, trained)
+    start_from(model, trained, GROWN)
     source = np.random.default_rng(3).integers(4, SIZES[0], (20, 5))
     before, after = (
         np.asarray(search(each, source, max_length=7).tokens) for each in (trained, model)
@@ -50,7 +55,7 @@ def test_outputs_stay_the_same_after_the_vocabularies_grow(options):
 
 def test_new_rows_are_the_mean_of_the_known_tokens():
     trained, model = make(SIZES, 1), make(LARGER, 2)
-    start_from(model, trained)
+    start_from(model, trained, GROWN)
     for name, size in (("source_embedding", SIZES[0]), ("target_embedding", SIZES[1])):
         old, new = (np.asarray(getattr(each, name).embeddings) for each in (trained, model))
         np.testing.assert_array_equal(new[:size], old)
@@ -63,6 +68,37 @@ def test_new_rows_are_the_mean_of_the_known_tokens():
     )
 
 
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+def test_replaced_tokens_start_from_their_origins_and_all_other_weights_stay(options):
+    """A model whose tokens are only in another order computes the same on the reordered ids."""
+    trained, model = make(SIZES, 1, **options), make(SIZES, 2, **options)
+    orders = [
+        np.concatenate([np.arange(4), 4 + np.random.default_rng(size).permutation(size - 4)])
+        for size in SIZES
+    ]
+    places = [np.argsort(order) for order in orders]
+    if "copying" in options:
+        copied = np.array([0, 1, 2, 3, 4, 5, 6, 3, 3])
+        trained.copy_output.set_targets(copied)
+        model.copy_output.set_targets(places[1][copied[orders[0]]])
+    start_from(model, trained, [[[id_] for id_ in order] for order in orders])
+    draw = np.random.default_rng(3)
+    source, target = (draw.integers(4, size, (20, 5)) for size in SIZES)
+    expected = np.asarray(trained((source, target)))
+    found = np.asarray(model((places[0][source], places[1][target])))
+    np.testing.assert_allclose(found, expected[..., orders[1]], atol=1e-4)
+
+
+def test_a_merged_token_starts_at_the_mean_of_its_parts():
+    trained, model = make(SIZES, 1), make((6, 6), 2)
+    start_from(model, trained, [[*SAME[0][:4], [5, 7], [8]], [*SAME[1][:4], [4, 6, 9], [5]]])
+    old, new = (np.asarray(each.source_embedding.embeddings) for each in (trained, model))
+    np.testing.assert_allclose(new[4:], [(old[5] + old[7]) / 2, old[8]], rtol=1e-6)
+    old, new = (np.asarray(each.output_projection.kernel) for each in (trained, model))
+    np.testing.assert_allclose(new[:, 4], old[:, [4, 6, 9]].mean(1), rtol=1e-5)
+    np.testing.assert_array_equal(new[:, 5], old[:, 5])
+
+
 @pytest.mark.parametrize(
     ("freeze", "rates", "reported"),
     [
@@ -73,7 +109,7 @@ def test_new_rows_are_the_mean_of_the_known_tokens():
     ],
 )
 def test_new_tokens_that_training_does_not_change_are_reported(freeze, rates, reported, caplog):
-    start_from(make(LARGER, 2, freeze=freeze), make(SIZES, 1), rates)
+    start_from(make(LARGER, 2, freeze=freeze), make(SIZES, 1), GROWN, rates)
     assert sorted(message.partition("/")[0] for message in caplog.messages) == reported
     for text in caplog.messages:
         assert "training.freeze, or a factor of 0 in training.rates, keeps" in text
@@ -83,7 +119,7 @@ def test_new_tokens_that_training_does_not_change_are_reported(freeze, rates, re
 def test_only_one_of_the_models_may_have_a_sampler():
     trained = make(SIZES, 1, scheduled_sampling=True)
     model = make(SIZES, 2)
-    start_from(model, trained)
+    start_from(model, trained, SAME)
     np.testing.assert_array_equal(
         model.target_embedding.embeddings, trained.target_embedding.embeddings
     )
@@ -91,6 +127,6 @@ def test_only_one_of_the_models_may_have_a_sampler():
 
 def test_models_that_differ_are_refused():
     with pytest.raises(InputError, match="must have the layers"):
-        start_from(make(SIZES, 1), make(SIZES, 1, bridge="zero"))
+        start_from(make(SIZES, 1), make(SIZES, 1, bridge="zero"), SAME)
     with pytest.raises(InputError, match="must have the shape"):
-        start_from(make(SIZES, 1), make(SIZES, 1, units=10))
+        start_from(make(SIZES, 1), make(SIZES, 1, units=10), SAME)

@@ -13,10 +13,26 @@ from shared_data import SHARED, needs_shared
 from keras_attention.errors import InputError
 from keras_attention.training.data import fetch as fetching
 from keras_attention.training.data.dataset_folder import check_folder
-from keras_attention.training.data.datasets import DATASETS, find_dataset
+from keras_attention.training.data.datasets import DATASETS, dataset_of, find_dataset
 from keras_attention.training.data.fetch import fetch_file
 
 G2P, MULTI30K, TATOEBA = (DATASETS[name] for name in ("g2p", "multi30k", "tatoeba"))
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (["/data/g2p/kor_train.tsv", "/data/g2p/kor_dev.tsv"], G2P),
+        (["g2p\\fre_train.tsv"], G2P),
+        (["a/multi30k/tok/train.lc.norm.tok.en", "a/multi30k/train.de"], MULTI30K),
+        (["/data/g2p/kor_train.tsv", "/data/own.tsv"], None),
+        (["/data/other/train.en"], None),
+        (["/data/my-g2p/kor_train.tsv"], None),
+        ([], None),
+    ],
+)
+def test_the_data_set_of_files_is_known_only_if_all_have_its_names(paths, expected):
+    assert dataset_of(paths) is expected
 
 
 def text_of(file):

@@ -178,6 +178,11 @@ TIED = ["deep_output=true", "attention_units=64", "tie_embeddings=all"]
     ("overrides", "message"),
     [
         (TIED, "requires text.joint_vocabulary=true. Received: text.joint_vocabulary=false."),
+        (["joint_vocabulary=true", "new_vocabulary=source"], "must be 'none' or 'both' with"),
+        (
+            ["new_vocabulary=both", "teachers=a", "teacher_weight=0.5"],
+            "`training.new_vocabulary` excludes training.teachers",
+        ),
         (
             [*TIED[:1], *TIED[2:], "placement=after", "joint_vocabulary=true"],
             "set `attention_units` to `embedding`. Received: embedding=64 and outputs of 128.",

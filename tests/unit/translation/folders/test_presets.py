@@ -38,7 +38,13 @@ def translator():
 @pytest.fixture
 def preset(translator, tmp_path):
     folder = tmp_path / "months"
-    translator.save_to_preset(folder, {"exact_match": 99.5}, license="cc-by-sa-4.0", language="한")
+    translator.save_to_preset(
+        folder,
+        {"exact_match": 99.5, "wer": "3.10"},
+        {"recipe": "months", "licence of the data": "CC BY"},
+        license="cc-by-sa-4.0",
+        language="한",
+    )
     return folder
 
 
@@ -76,10 +82,46 @@ def test_the_card_has_a_header_and_describes_the_model(preset):
         "license": "cc-by-sa-4.0",
         "language": "한",
     }
-    assert "# months" in body and "| exact_match | 99.5 |" in body
+    assert "# months" in body
+    assert "| metric | value |\n| ---|--- |\n| exact_match | 99.5 |\n| wer | 3.10 |\n" in body
+    assert "| recipe | months |\n| licence of the data | CC BY |\n" in body
     assert (
         "| attention | BahdanauAttention |" in body and "| source tokens | 8, character |" in body
     )
+
+
+def test_a_card_has_no_empty_tables(translator, tmp_path):
+    translator.save_to_preset(tmp_path / "bare")
+    card = (tmp_path / "bare" / "README.md").read_text("utf-8")
+    assert "metric" not in card and "training" not in card and "| parameters |" in card
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+DAMAGES = {
+    "no model": (lambda folder: (folder / "model.keras").unlink(), "no such file; expected a tr"),
+    "no settings": (
+        lambda folder: (folder / "translator.json").unlink(),
+        "translator.json is mis",
+    ),
+    "a cut model": (lambda folder: cut(folder / "model.keras"), "cannot be read as a Keras model"),
+    "a cut vocabulary": (
+        lambda folder: (folder / "target.vocabulary.txt").write_text("<pad>\n"),
+        "expected the special token",
+    ),
+    "no files": (shutil.rmtree, "no such folder; expected a trained model"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGES)
+def test_a_damaged_preset_is_refused_in_one_sentence(case, preset):
+    damage, message = DAMAGES[case]
+    damage(preset)
+    with pytest.raises(InputError, match=message) as error:
+        Translator.from_preset(preset)
+    assert str(preset) in str(error.value) and "\n" not in str(error.value)
 
 
 def test_presets_of_hubs_are_downloaded_through_their_libraries(preset, translator, hubs):

@@ -2,6 +2,8 @@
 
 import itertools
 import re
+from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +26,7 @@ TOKENIZERS = {
 }
 PATTERNS = [r"\w+( \w+)*", r"a*b?2?", r".{2,3}", r"(?:low|2 ?)*e?", r"[^a]*", "é+", r"\d+|ab 2"]
 EXHAUSTIVE = 5
+PAGE = Path(__file__).parents[4] / "docs/how-to/limited-outputs.md"
 
 
 def blank_tokens(tokenizer, ids):
@@ -87,3 +90,29 @@ def test_a_pattern_with_too_many_states_is_refused(monkeypatch):
     monkeypatch.setattr(module, "MOST_NODES", 100)
     with pytest.raises(OptionError, match="must be simpler, with at most 100 states"):
         pattern_automaton("(a|b)*a(a|b){9}", TOKENIZERS["character"])
+
+
+def accepted_after(prefix, automaton, vocabulary):
+    """Yield every accepted output that begins with a prefix."""
+    node = automaton.follow(vocabulary.encode(prefix))
+    if node is None:
+        return
+    for token in automaton.possible(node, steps=20).nonzero()[0].tolist():
+        if token == END_ID:
+            yield prefix
+        else:
+            yield from accepted_after(prefix + vocabulary.tokens[token], automaton, vocabulary)
+
+
+def test_the_pattern_of_dates_on_the_page_accepts_exactly_the_dates_that_exist():
+    vocabulary = Vocabulary("0123456789-")
+    pattern = re.search(r"^\$ cat dates.pattern\n(.+)$", PAGE.read_text("utf-8"), re.MULTILINE)[1]
+    automaton = pattern_automaton(pattern, CharacterTokenizer(vocabulary))
+    for year in (1900, 1904, 1970, 1996, 1999, 2000, 2001, 2096, 2099):
+        accepted = list(accepted_after(f"{year}-", automaton, vocabulary))
+        days = [date.fromisoformat(text) for text in accepted]
+        assert [str(day) for day in days] == accepted
+        length = (date(year + 1, 1, 1) - date(year, 1, 1)).days
+        assert sorted(days) == [date(year, 1, 1) + timedelta(day) for day in range(length)]
+    for text in ("2001-19-39", "2001-02-29", "1900-02-29", "2001-04-31", "2001-00-01"):
+        assert automaton.follow([*vocabulary.encode(text), END_ID]) is None
