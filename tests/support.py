@@ -199,6 +199,8 @@ def _torch_gradients(value, points):
 
     watched = [point.requires_grad_() for point in points if point.is_floating_point()]
     result = value(*points)
+    if not result.requires_grad:  # it does not depend on the points
+        return float(result), [np.zeros(point.shape, "float32") for point in watched]
     slopes = torch.autograd.grad(result, watched, allow_unused=True, materialize_grads=True)
     return float(result.detach()), to_numpy(list(slopes))
 

@@ -156,13 +156,15 @@ def check_tokenizers(path: Path, folder: Path, codec: TextCodec) -> None:
     """Check that a model was saved with the tokenizers and search settings in a folder.
 
     Models saved by older versions have no fingerprint and are not checked.
+
+    Raises:
+        InputError: if a file has changed, or the end of the model's file is missing.
     """
     with _open_archive(path) as archive:
         comment = archive.comment
-    try:
-        expected = parse_json(comment, str(path), "the fingerprints of its tokenizers")
-    except InputError:
-        return  # an older version wrote no comment
+    if not comment:
+        return
+    expected = parse_json(comment, str(path), "the fingerprints of its tokenizers at its end")
     if name := changed_file(codec.to_files(), expected):
         raise InputError(
             f"{folder / name}: expected the file that {path.name} was saved with. Received: a "

@@ -1,7 +1,6 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
 from support import (
     assert_close,
     check_layer,
@@ -11,6 +10,7 @@ from support import (
     randomize,
     symbols,
     to_numpy,
+    weighted_sum,
 )
 
 from keras_attention import (
@@ -97,7 +97,7 @@ def test_computing_all_steps_together_gives_the_results_and_gradients_of_the_loo
             keys = decoder.cell.project(memory)
             outputs, last, alignment = unroll(target, state, memory, MASK, keys, dropout_masks)
             parts = outputs, alignment, last.layers[-1][1]
-            return sum(ops.sum(x * weights) for x, weights in zip(parts, pull, strict=True))
+            return weighted_sum(parts, pull)
 
         return gradients(function, decoder.trainable_variables, TARGET, MEMORY, lstm[0][0])
 

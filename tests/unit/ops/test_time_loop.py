@@ -16,7 +16,7 @@ def nested_step(W):
         h, (total, nothing) = state
         new = ops.tanh(ops.matmul(h, W) + ops.sum(x, axis=-1, keepdims=True))
         total = total + ops.sum(x, axis=-1)
-        return (new[:, :2], new * h), (new, (total, nothing))
+        return (new[:, :2], ops.multiply(new, h)), (new, (total, nothing))
 
     return one
 

@@ -27,7 +27,7 @@ def test_words_start_from_themselves_or_from_nothing():
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
 def test_new_subwords_start_from_the_pieces_that_spell_them(kind):
     trained = subwords(kind=kind)
-    new = subwords(["lower lower", "ten ten wot"], 15, kind)
+    new = subwords(["lower lower", "ten ten wot"], 13, kind)
     origins = token_origins(trained, new)
     assert origins[:4] == SPECIAL
     assert tokens_of(origins, trained)[4:] == list(new.vocabulary.tokens[4:])

@@ -96,19 +96,17 @@ def test_a_card_has_no_empty_tables(translator, tmp_path):
     assert "metric" not in card and "training" not in card and "| parameters |" in card
 
 
-def cut(path):
-    path.write_bytes(path.read_bytes()[:-100])
+def cut(path, count):
+    path.write_bytes(path.read_bytes()[:-count])
 
 
 DAMAGES = {
     "no model": (lambda folder: (folder / "model.keras").unlink(), "no such file; expected a tr"),
-    "no settings": (
-        lambda folder: (folder / "translator.json").unlink(),
-        "translator.json is mis",
-    ),
-    "a cut model": (lambda folder: cut(folder / "model.keras"), "cannot be read as a Keras model"),
+    "no settings": (lambda folder: (folder / "translator.json").unlink(), "translator.json is mis"),
+    "half a model": (lambda folder: cut(folder / "model.keras", 9000), "cannot be read as a Keras"),
+    "a cut end": (lambda folder: cut(folder / "model.keras", 9), "expected the fingerprints of it"),
     "a cut vocabulary": (
-        lambda folder: (folder / "target.vocabulary.txt").write_text("<pad>\n"),
+        lambda folder: (folder / "source.vocabulary.txt").write_text("<pad>\n"),
         "expected the special token",
     ),
     "no files": (shutil.rmtree, "no such folder; expected a trained model"),
