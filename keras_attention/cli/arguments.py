@@ -1,7 +1,8 @@
 """Arguments and options that several commands share."""
 
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,6 +29,27 @@ def read_features(given: list[str] | None) -> dict[str, str]:
             )
         features[name] = value
     return features
+
+
+def read_settings(given: Iterable[str], allowed: Collection[str]) -> dict[str, Any]:
+    """Return the settings of the section `data` by name, from the option --set.
+
+    Args:
+        given: the settings, each as "key=value".
+        allowed: the names that the command accepts.
+    """
+    from keras_attention.training.recipe.recipe import parse_override
+
+    settings = {}
+    for text in given:
+        key, value = parse_override(text)
+        section, _, name = key.partition(".")
+        if section != "data" or name not in allowed:
+            raise InputError(
+                f"--set must set one of {', '.join(allowed)} here. Received: --set {text}."
+            )
+        settings[name] = value
+    return settings
 
 
 def _check_export(path: Path) -> Path:
@@ -86,6 +108,25 @@ DataSettings = Annotated[
         metavar="KEY=VALUE",
         help="Override a setting that says how to read the file of pairs, as in the section "
         "[data] of a recipe: header=true, source_column=2, target_column=NAME or delimiter=';'; "
+        "repeatable.",
+    ),
+]
+InputFormat = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="Format of the input: lines; or tsv, csv, jsonl or parquet, for the sources of a file "
+        "of pairs.",
+    ),
+]
+InputSettings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a setting that says how to read a file of pairs, as in the section [data] "
+        "of a recipe: header=true, source_column=2, source_column=NAME or delimiter=';'; "
         "repeatable.",
     ),
 ]

@@ -4,9 +4,11 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator
 from enum import Enum
 from itertools import chain, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +45,21 @@ class Batch(NamedTuple):
     lines: list[Line]
 
 
+class Reader(NamedTuple):
+    """A way to read the texts of a file.
+
+    Attributes:
+        read: yields the texts of a file, or of standard input if it is `-`. Before each text is the
+            number of the line or row on which it starts, counted from 1.
+        count: returns the number of texts in a file.
+        unit: what the numbers count, as error messages call it.
+    """
+
+    read: Callable[[str], Iterator[tuple[int, Line]]]
+    count: Callable[[str], int]
+    unit: str = "line"
+
+
 class _End(NamedTuple):
     """Marks the end of the lines, with the error that ended them early, if any."""
 
@@ -55,15 +72,18 @@ def open_lines(file: str) -> Iterator[str]:
     Raises:
         InputError: if a file cannot be read, no file matches, or a line is not UTF-8.
     """
-    return map(_usable, InputLines(file))
+    return map(usable, InputLines(file))
 
 
 class InputLines:
     r"""The lines of a file, of all files that match a pattern, or of standard input.
 
+    With another reader, they are the texts that it finds in these files.
+
     Args:
         file: the file or the pattern, such as `parts/*.txt`; `-` for standard input.
         besides: real paths of files that are skipped even if the pattern matches them.
+        reader: reads a file. Default: each line is a text.
 
     Attributes:
         files: the files; none for standard input.
@@ -80,12 +100,17 @@ class InputLines:
         (['one', 'two', 'three'], True)
     """
 
-    def __init__(self, file: str, *, besides: Collection[Path] = ()) -> None:
+    def __init__(
+        self, file: str, *, besides: Collection[Path] = (), reader: Reader | None = None
+    ) -> None:
         if file == "-" and sys.stdin is None:
             raise InputError("standard input is closed; give a FILE.")
         self.files = [] if file == "-" else _input_files(file, besides)
-        self.name = STANDARD_INPUT if file == "-" else file
-        self._starts: list[tuple[int, str]] = []
+        self.name = input_name(file)
+        self._reader = reader or LINES
+        self._starts: list[tuple[int, str, int]] = []
+        """For each run of texts on consecutive lines: the number of the first text, its file, and
+        the number of its line in this file."""
 
     @property
     def are_in_files(self) -> bool:
@@ -98,22 +123,26 @@ class InputLines:
         return not self.files and sys.stdin.isatty()
 
     def __iter__(self) -> Iterator[Line]:
-        """Yield the lines, or the errors about lines that are not UTF-8."""
+        """Yield the lines, or the errors about lines that cannot be read."""
         self._starts, number = [], 0
         for path in self.files or ["-"]:
-            self._starts.append((number, path if self.files else self.name))
-            for line in _read_file(path):
+            following = 0
+            for place, line in self._reader.read(path):
+                if place != following:
+                    self._starts.append((number, input_name(path), place))
+                following = place + 1
                 number += 1
                 yield line
 
     def count(self) -> int:
         """Return the number of lines in the files, which must be regular."""
-        return sum(map(count_lines, self.files))
+        return sum(map(self._reader.count, self.files))
 
     def place(self, number: int) -> str:
         """Return the file of a line that was read before, and the line's number in this file."""
-        first, name = next(each for each in reversed(self._starts) if each[0] <= number)
-        return f"{name}, line {number - first + 1}"
+        start = bisect_right(self._starts, number, key=itemgetter(0)) - 1
+        first, name, place = self._starts[start]
+        return f"{name}, {self._reader.unit} {number - first + place}"
 
 
 def _input_files(file: str, besides: Collection[Path]) -> list[str]:
@@ -130,13 +159,26 @@ def _input_files(file: str, besides: Collection[Path]) -> list[str]:
     return kept
 
 
-def _read_file(file: str) -> Iterator[Line]:
+def input_name(file: str) -> str:
+    """Return the name of an input in error messages."""
+    return STANDARD_INPUT if file == "-" else file
+
+
+def read_file(file: str) -> Iterator[Line]:
+    """Return the lines of a file, or of standard input if it is `-`.
+
+    Lines that are not UTF-8 are errors.
+    """
     if file != "-":
         return read_lines_or_errors(file)
     # A separate buffer: Python aborts at exit if a thread still waits for the buffer of
     # `sys.stdin`.
     stream = open(sys.stdin.fileno(), "rb", closefd=False)
     return decode_lines_or_errors(stream, STANDARD_INPUT)
+
+
+LINES = Reader(lambda file: enumerate(read_file(file), start=1), count_lines)
+"""Reads each line of a file as a text."""
 
 
 def check_output(
@@ -203,7 +245,8 @@ def available_batches(lines: Iterable[Line], size: int, *, first: int = 0) -> It
             return
 
 
-def _usable(line: Line) -> str:
+def usable(line: Line) -> str:
+    """Return a line, or raise the error about it."""
     if isinstance(line, InputError):
         raise line
     return line

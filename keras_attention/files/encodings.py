@@ -25,8 +25,10 @@ Gzip compresses text 2 to 10 times, and a single repeated byte 1,000 times.
 FREE_SIZE = 1 << 26
 """Unpacked bytes up to which a gzip file is accepted, whatever its packed size is."""
 
+GZIP = b"\x1f\x8b"
+"""The first bytes of a gzip file."""
+
 _CHUNK = 1 << 16
-_GZIP = b"\x1f\x8b"
 _MARKS = {  # UTF-32 first: its mark begins with the mark of UTF-16-LE
     codecs.BOM_UTF32_LE: "utf-32-le",
     codecs.BOM_UTF32_BE: "utf-32-be",
@@ -68,7 +70,7 @@ def unpacked(stream: Readable, name: str) -> io.BufferedReader:
         InputError: While reading, if the gzip data are damaged or unreasonably large.
     """
     buffered = _buffered(stream)
-    if not buffered.peek(len(_GZIP)).startswith(_GZIP):
+    if not buffered.peek(len(GZIP)).startswith(GZIP):
         return buffered
     return io.BufferedReader(_Unpacked(buffered, name))
 

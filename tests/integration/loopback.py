@@ -3,6 +3,7 @@
 They use free ports and few threads. The tests choose which requests fail.
 """
 
+import itertools
 import json
 import queue
 import threading
@@ -10,6 +11,7 @@ import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import NamedTuple
 
@@ -294,6 +296,48 @@ def over_grpc(served, threads=8, port=0, credentials=None):
         yield f"127.0.0.1:{port}"
     finally:
         server.stop(grace=0).wait(10)
+
+
+class RoundRobin(grpc.GenericRpcHandler):
+    """Forwards each request to the next replica, like a balancer that distributes requests.
+
+    Attributes:
+        replicas: the addresses of the replicas. A test may change them at any time.
+    """
+
+    def __init__(self, replicas):
+        self.replicas = list(replicas)
+        self._channels = {each: grpc.insecure_channel(each) for each in replicas}
+        self._turns = itertools.count()
+
+    def service(self, call):
+        return grpc.unary_unary_rpc_method_handler(partial(self._forward, call.method))
+
+    def _forward(self, method, request, context):
+        replicas = self.replicas
+        channel = self._channels[replicas[next(self._turns) % len(replicas)]]
+        try:
+            return channel.unary_unary(method)(request, timeout=context.time_remaining())
+        except grpc.RpcError as error:
+            context.abort(error.code(), error.details())
+
+    def close(self):
+        for channel in self._channels.values():
+            channel.close()
+
+
+@contextmanager
+def balanced(replicas, threads=16):
+    """Yield the address of a balancer over gRPC, and its `RoundRobin`."""
+    handler, server = RoundRobin(replicas), grpc.server(ThreadPoolExecutor(threads))
+    server.add_generic_rpc_handlers([handler])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}", handler
+    finally:
+        server.stop(grace=0).wait(10)
+        handler.close()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import signal
 import threading
 from pathlib import Path
@@ -18,6 +19,7 @@ DEVICE = Path(__file__).parents[2] / "saved_models" / "pretrained" / "dates.tfli
 RUNTIME = "ai_edge_litert"
 PATIENCE = 300  # seconds; a worker imports Beam first, which takes a minute on a busy machine
 DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
+LOCAL = {"processes": True, "dashboard_address": None, "silence_logs": 50}
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
@@ -79,6 +81,14 @@ def test_the_joined_shards_are_what_translate_prints(run, inputs, tmp_path):
     assert sorted(os.listdir(tmp_path)) == sorted(
         [*(file.name for file in shards), "out-dead-letters.tsv"]
     )
+
+
+def test_a_bar_shows_the_progress_of_all_workers_on_a_terminal(run, inputs, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    arguments = "bulk", DEVICE, "--input", inputs / "*.txt", "-o", tmp_path / "out"
+    outcome = run(*arguments, "--", "--direct_num_workers", 2)
+    assert outcome.code == 0
+    assert re.search(r"262/262.* lines/s", outcome.err) and "262/262" not in outcome.out
 
 
 @pytest.mark.parametrize("kind", ["1", ""])
@@ -145,6 +155,12 @@ def test_without_retries_a_killed_worker_leaves_no_output_until_the_next_run(run
     assert "".join(f"{row[2]}\t{row[4]}\n" for row in rows) == expected.out
 
 
+def dask_command(cluster, folder, prefix, shards):
+    options = "bulk", DEVICE, "--input", folder / "*.txt", "-o", prefix, "--shards", shards
+    runner = "--runner", DASK, "--dask_client_address", cluster.scheduler_address
+    return *options, "--", *runner, "--dask_partition_size", 1
+
+
 def test_with_retries_a_killed_worker_loses_and_repeats_no_line(run, many, tmp_path):
     distributed = pytest.importorskip("distributed")
     expected = run("translate", DEVICE, many / "*.txt", "--scores")
@@ -155,18 +171,49 @@ def test_with_retries_a_killed_worker_loses_and_repeats_no_line(run, many, tmp_p
         killed.append(not os.listdir(tmp_path))
         os.kill(process, signal.SIGKILL)
 
-    local = {"processes": True, "dashboard_address": None, "silence_logs": 50}
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, **local) as cluster:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, **LOCAL) as cluster:
         process = cluster.workers[0].pid
         thread = threading.Thread(target=kill, args=(process,))
         thread.start()
-        runner = "--runner", DASK, "--dask_client_address", cluster.scheduler_address
-        options = "bulk", DEVICE, "--input", many / "*.txt", "-o", tmp_path / "out", "--shards", 2
-        outcome = run(*options, "--", *runner, "--dask_partition_size", 1)
+        outcome = run(*dask_command(cluster, many, tmp_path / "out", shards=2))
         thread.join()
     assert outcome.code == 0 and killed == [True] and not is_running(process)
     rows = rows_of(shards_of(tmp_path / "out"))
     assert "".join(f"{row[2]}\t{row[4]}\n" for row in rows) == expected.out
+
+
+DIE = """
+import os, signal
+from keras_attention.export.bulk import output_files
+write = output_files.write_file
+def die_after_writing(*arguments):
+    write(*arguments)
+    try:
+        os.close(os.open({mark!r}, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
+output_files.write_file = die_after_writing
+"""
+"""Lets the first worker that writes an output file be killed after it has written this file."""
+
+
+def test_a_worker_that_is_killed_after_it_wrote_a_file_loses_and_repeats_no_line(
+    run, many, tmp_path
+):
+    distributed = pytest.importorskip("distributed")
+    expected = run("translate", DEVICE, many / "*.txt", "--scores")
+    mark, output = tmp_path / "killed", tmp_path / "output"
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, **LOCAL) as cluster:
+        with distributed.Client(cluster) as client:
+            before = {*client.run(os.getpid).values()}
+            client.run(exec, DIE.format(mark=str(mark)), {})
+            outcome = run(*dask_command(cluster, many, output / "out", shards=6))
+            after = {*client.run(os.getpid).values()}
+    assert outcome.code == 0 and mark.exists() and len(before - after) == 1
+    rows = rows_of(shards_of(output / "out"))
+    assert "".join(f"{row[2]}\t{row[4]}\n" for row in rows) == expected.out
+    assert len(os.listdir(output)) == 7
 
 
 def test_the_handler_translates_in_a_users_own_pipeline():

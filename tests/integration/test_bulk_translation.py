@@ -104,6 +104,24 @@ def test_a_killed_or_interrupted_translation_continues_to_the_same_output(run, l
     assert output.read_text() == expected and os.listdir(tmp_path) == ["out.txt"]
 
 
+def test_a_column_of_a_table_is_translated_by_workers_and_resumed(run, lines, tmp_path):
+    sources = lines.read_text().split("\n")[:150]
+    expected = run("translate", DEVICE, stdin="\n".join(sources).encode()).out
+    rows = [f'"{source}",{number}' for number, source in enumerate(sources)]
+    table, output = tmp_path / "in.csv", tmp_path / "out.txt"
+    options = "translate", DEVICE, table, "--format", "csv", "--set", "source_column=1"
+    options = *options, "--output", output, "--batch-size", 16, "--resume"
+    table.write_text("\n".join([*rows[:100], f'"{"9" * 999}",100', *rows[101:]]))
+    stopped = run(*options)
+    assert stopped.code == 2 and f"{table}, line 101: expected at most" in stopped.err
+    assert "has the output of the first 96 lines" in stopped.err
+    table.write_text("\n".join(["changed,0", *rows[1:]]))
+    assert "requires the same first 96 lines" in run(*options).err
+    table.write_text("\n".join(rows))
+    assert run(*options, "--workers", 2) == (0, "", "")
+    assert output.read_text() == expected
+
+
 def is_running(process):
     try:
         return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]

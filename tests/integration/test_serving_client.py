@@ -8,13 +8,26 @@ import subprocess
 import threading
 import time
 import urllib.request
+from collections import deque
+from contextlib import ExitStack
+from copy import copy
 from types import SimpleNamespace
 
 import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
-from loopback import Merging, Served, changed, drop, over_grpc, over_rest, slow, unavailable
+from loopback import (
+    Merging,
+    Served,
+    balanced,
+    changed,
+    drop,
+    over_grpc,
+    over_rest,
+    slow,
+    unavailable,
+)
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from variants import LONG, assert_same
 
@@ -442,6 +455,44 @@ class TestUnderLoad:
         merging.close()
         assert sum(merging.merged) == self.THREADS * self.REQUESTS
         assert max(merging.merged) > 4
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["after the deadline", "at once"])
+def test_a_replica_is_stopped_without_failed_requests_after_the_deadline(waits, served, translator):
+    """A balancer stops using the first of two replicas, and then the replica is stopped."""
+    deadline, ended, answers, failures = 2.0, threading.Event(), [], []
+    first, second = (copy(served) for _ in range(2))
+    for replica in (first, second):
+        replica.faults, replica.calls = deque([slow(0.2)] * 9999), []
+
+    def ask(client):
+        while not ended.is_set():
+            try:
+                answers.append(client(LINES[0]).text)
+            except ServingError as error:
+                failures.append(error)
+
+    with over_grpc(second) as other, ExitStack() as stack:
+        addresses = stack.enter_context(over_grpc(first)), other
+        with (
+            balanced(addresses) as (address, balancer),
+            ServingClient(address, "dates", deadline=deadline, retries=0) as client,
+        ):
+            threads = [threading.Thread(target=ask, args=[client]) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            time.sleep(0.5)
+            balancer.replicas = [other]
+            time.sleep(deadline * waits)
+            stack.close()  # ends the requests that the first replica is answering
+            answered, later = len(first.calls), len(second.calls)
+            time.sleep(0.5)
+            ended.set()
+            for thread in threads:
+                thread.join(60)
+    assert answered and len(first.calls) == answered and len(second.calls) > later
+    assert bool(failures) != waits, failures
+    assert {*answers} == {translator(LINES[0]).text}
 
 
 def test_warm_up_requests_are_answered(served, trained):

@@ -18,7 +18,7 @@ from keras_attention.text.normalization import is_blank
 
 from .stored_pairs import Pair as Pair
 from .table_notes import TableNotes, note_of_returns
-from .tables import Layout, advice, choose, csv_rows, one_line, tsv_rows, without_separator_line
+from .tables import Layout, advice, choose, one_line, open_table
 
 _Path = str | os.PathLike[str]
 
@@ -74,11 +74,7 @@ def table_pairs(
     Raises:
         InputError: See `read_table`.
     """
-    if layout.quoted:
-        rows = csv_rows(without_separator_line(lines, name), name, layout.delimiter)
-    else:
-        rows = tsv_rows(filled_lines(lines, name), name)
-    names = next(rows, (1, []))[1] if layout.header else []
+    names, rows = open_table(lines if layout.quoted else filled_lines(lines, name), name, layout)
     places = layout.places(names, f"{name}, line 1")
     signs, pair = TableNotes(name, layout, places, names), None
     for row in rows:

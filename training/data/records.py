@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from keras_attention.distribution import install_command
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, TextError, encode_text
+from keras_attention.files.encodings import GZIP
 from keras_attention.files.path_errors import not_readable
 from keras_attention.files.text_files import read_lines
 from keras_attention.text.normalization import is_blank
@@ -54,16 +55,32 @@ def read_records(path: str | os.PathLike[str], config: DataConfig) -> Iterator[t
             "`data.source_column` and data.target_column must be different fields. "
             f"Received: {fields['source']!r} for both."
         )
-    if config.format == "jsonl":
-        records = json_records(read_lines(path), name)
-    else:
-        records = parquet_records(name, fields.values())
+    records = open_records(read_lines(path), name, config.format, fields.values())
     pair = None
     for where, record in records:
         pair = _pair(where, record, fields)
         yield pair
     if pair is None:
         raise InputError(f"{name}: expected pairs. Received: an empty file.")
+
+
+def open_records(
+    lines: Iterable[str], name: str, record_format: str, fields: Iterable[str]
+) -> Iterator[Record]:
+    """Return the records of a file.
+
+    Args:
+        lines: The lines of the file, for JSON lines.
+        name: The path of the file, for Parquet; also its name in error messages.
+        record_format: "jsonl" or "parquet".
+        fields: The names of the fields to read.
+
+    Raises:
+        InputError: While the records are read; see `json_records` and `parquet_records`.
+    """
+    if record_format == "jsonl":
+        return json_records(lines, name)
+    return parquet_records(name, fields)
 
 
 def json_records(lines: Iterable[str], name: str) -> Iterator[Record]:
@@ -111,18 +128,27 @@ def parquet_records(name: str, fields: Iterable[str]) -> Iterator[Record]:
             f"{install_command('data')}. Received: no pyarrow."
         ) from None
     try:
-        with open(name, "rb") as stream, pyarrow.parquet.ParquetFile(stream) as file:
-            columns = _columns(file.schema_arrow.names, fields)
-            number = 0
-            for batch in file.iter_batches(_ROWS, columns=columns):
-                for record in batch.to_pylist():
-                    number += 1
-                    yield f"{name}, row {number}", record
-    except pyarrow.ArrowException as error:
+        with open(name, "rb") as stream:
+            if stream.peek(len(GZIP)).startswith(GZIP):
+                raise InputError(
+                    f"{name}: expected a Parquet file. Received: a gzip file; unpack it, because "
+                    "Parquet files compress their columns themselves."
+                )
+            yield from _rows(pyarrow.parquet.ParquetFile(stream), name, fields)
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise not_readable(name, error) from error
         problem = str(error).splitlines()[0].rstrip(".")
         raise InputError(f"{name}: expected a Parquet file. Received: {problem}.") from None
-    except OSError as error:
-        raise not_readable(name, error) from error
+
+
+def _rows(file: Any, name: str, fields: Iterable[str]) -> Iterator[Record]:
+    columns, number = _columns(file.schema_arrow.names, fields), 0
+    with file:
+        for batch in file.iter_batches(_ROWS, columns=columns):
+            for record in batch.to_pylist():
+                number += 1
+                yield f"{name}, row {number}", record
 
 
 def _columns(names: Iterable[str], fields: Iterable[str]) -> list[str] | None:
@@ -143,17 +169,41 @@ def _pair(where: str, record: Mapping[str, Any], fields: Mapping[str, str]) -> t
 
 
 def _text(where: str, record: Mapping[str, Any], side: str, field: str) -> str:
+    value = field_value(where, record, side, field)
+    if not isinstance(value, str) or is_blank(value):
+        raise not_a_text(where, field, value)
     try:
-        value = _value(record, field)
+        encode_text(value)  # JSON can escape half of a surrogate pair
+    except TextError as error:
+        raise InputError(f"{where}: {error.problem}") from None
+    return one_line(value)
+
+
+def field_value(where: str, record: Mapping[str, Any], side: str, field: str) -> Any:
+    """Return the value of a field.
+
+    Args:
+        where: The place of the record in error messages.
+        record: The record.
+        side: "source" or "target".
+        field: The name of the field, with dots before nested ones.
+
+    Raises:
+        InputError: If the record does not have this field.
+    """
+    try:
+        return _value(record, field)
     except KeyError:
         names = ", ".join(map(repr, _names(record))) or "no fields"
         raise InputError(
             f"{where}: expected the field {field!r} (data.{side}_column). Received: {names}."
         ) from None
-    if not isinstance(value, str) or is_blank(value):
-        found = repr(value)[:80]
-        raise InputError(f"{where}: expected a text in the field {field!r}. Received: {found}.")
-    return one_line(value)
+
+
+def not_a_text(where: str, field: str, value: Any) -> InputError:
+    """Return the error for a field that is blank or not a text."""
+    found = repr(value)[:80]
+    return InputError(f"{where}: expected a text in the field {field!r}. Received: {found}.")
 
 
 def _value(record: Any, field: str) -> Any:

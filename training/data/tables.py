@@ -70,7 +70,7 @@ class Layout:
             InputError: if a name does not belong to exactly one column, or both sides have the same
                 column.
         """
-        source = _place("source", self.source or "1", names, where)
+        source = self.source_place(names, where)
         target = _place("target", self.target or "2", names, where)
         if source == target:
             raise InputError(
@@ -78,6 +78,10 @@ class Layout:
                 f"Received: column {source + 1} for both."
             )
         return source, target
+
+    def source_place(self, names: list[str], where: str) -> int:
+        """Return the column of the sources, counted from 0; see `places`."""
+        return _place("source", self.source or "1", names, where)
 
 
 def _place(side: str, column: str, names: list[str], where: str) -> int:
@@ -91,6 +95,25 @@ def _place(side: str, column: str, names: list[str], where: str) -> int:
             f"Received: {', '.join(map(repr, stripped))}."
         )
     return stripped.index(column)
+
+
+def open_table(lines: Iterable[str], name: str, layout: Layout) -> tuple[list[str], Iterator[Row]]:
+    """Return the names of the columns, which are none without a header, and the rows.
+
+    Args:
+        lines: the lines, without line ends.
+        name: the name of the file in error messages.
+        layout: the layout of the columns.
+
+    Raises:
+        InputError: if a row is malformed; also while the rows are read.
+    """
+    if layout.quoted:
+        rows = csv_rows(without_separator_line(lines, name), name, layout.delimiter)
+    else:
+        rows = tsv_rows(lines, name)
+    names = next(rows, (1, []))[1] if layout.header else []
+    return names, rows
 
 
 def tsv_rows(lines: Iterable[str], name: str) -> Iterator[Row]:
@@ -181,8 +204,29 @@ def choose(row: list[str], places: tuple[int, int], delimiter: str) -> tuple[str
         raise ValueError(
             f"{expected}. Received: an empty {'source' if is_blank(row[source]) else 'target'}."
         )
-    columns = "one column" if len(row) == 1 else f"{len(row)} columns"
-    raise ValueError(f"{expected}. Received: {columns}.")
+    raise ValueError(f"{expected}. Received: {_count_columns(row)}.")
+
+
+def source_of(row: list[str], place: int, layout: Layout) -> str:
+    """Return the source of a row, which may be empty.
+
+    Args:
+        row: the fields of the row.
+        place: the column of the sources, counted from 0.
+        layout: the layout of the columns.
+
+    Raises:
+        ValueError: If the row has no such column.
+    """
+    if place >= len(row):
+        raise ValueError(
+            f"expected a source in column {place + 1}. Received: {_count_columns(row)}."
+        )
+    return one_line(row[place]) if layout.quoted else row[place]
+
+
+def _count_columns(row: list[str]) -> str:
+    return "one column" if len(row) == 1 else f"{len(row)} columns"
 
 
 def advice(row: Row, layout: Layout) -> str:

@@ -170,8 +170,9 @@ def _progress(inputs: list[InputFile]) -> Iterator[str]:
         ended = threading.Event()
 
         def follow() -> None:
-            done = 0
-            while not ended.wait(_SECONDS):
+            done, is_last = 0, False
+            while not is_last:
+                is_last = ended.wait(_SECONDS)  # then count what was added since the last time
                 found = sum(map(int, Path(file.name).read_bytes().split(b"\n")[:-1]))
                 advance(found - done)
                 done = found

@@ -7,14 +7,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
+from keras_attention.cli.arguments import read_settings
 from keras_attention.errors import InputError
 from keras_attention.text.source_features import add_features
 from keras_attention.training.data.data_paths import literal
 from keras_attention.training.data.pairs import Pair, read_pairs
 from keras_attention.training.recipe.data_config import FILE_FORMATS, DataConfig
-from keras_attention.training.recipe.recipe import parse_override
 from keras_attention.training.run.held_out import read_held_out
 from keras_attention.translation.folders.model_paths import check_model_path
 
@@ -93,7 +92,7 @@ def _pairs_of_file(
     features: Mapping[str, str],
 ) -> list[Pair]:
     paths = {"path": literal(str(data)), "target_path": literal(str(target or ""))}
-    options = dict(map(_reading_setting, settings))
+    options = read_settings(settings, _READING)
     pairs = read_pairs(DataConfig(format=data_format, **options, **paths))
     sources = add_features([source for source, _ in pairs], features)
     return [(source, target) for source, (_, target) in zip(sources, pairs, strict=True)]
@@ -140,14 +139,3 @@ def find_run(model: Path) -> Path | None:
 def same_run(models: Sequence[Path]) -> bool:
     """Return whether all models are in the same run folder."""
     return len({(find_run(model) or model).resolve() for model in models}) == 1
-
-
-def _reading_setting(text: str) -> tuple[str, Any]:
-    """Return the key, without its section, and the value of a setting in `_READING`."""
-    key, value = parse_override(text)
-    section, _, name = key.partition(".")
-    if section != "data" or name not in _READING:
-        raise InputError(
-            f"--set must set one of {', '.join(_READING)} here. Received: --set {text}."
-        )
-    return name, value

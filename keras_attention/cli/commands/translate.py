@@ -13,6 +13,8 @@ from keras_attention.cli.arguments import (
     Deadline,
     Features,
     Glossary,
+    InputFormat,
+    InputSettings,
     MaxTokens,
     OtherModels,
     OutputPattern,
@@ -62,9 +64,12 @@ def translate(
         typer.Argument(
             metavar="FILE",
             help="File with one text per line, or - for standard input. A quoted pattern, such "
-            "as 'parts/*.txt', reads several files in the order of their names.",
+            "as 'parts/*.txt', reads several files in the order of their names. For tables and "
+            "records, see --format.",
         ),
     ] = "-",
+    input_format: InputFormat = "lines",
+    settings: InputSettings = None,
     others: OtherModels = None,
     search: SearchChoices = NONE_GIVEN,
     whole_vocabulary: WholeVocabulary = False,
@@ -206,6 +211,9 @@ def translate(
     Example: keras-attention translate saved_models/dates in.txt --pattern '[0-9]{4}-[0-9-]{5}'
 
     Example: keras-attention translate saved_models/eng-kor in.txt --terms terms.tsv --beam 5
+
+    Example: keras-attention translate saved_models/eng-kor in.jsonl --format jsonl
+    --set source_column=en
     """
     from keras_attention.cli.command_parts.stored_limit import note_limits
     from keras_attention.cli.lines import check_output, checked_text
@@ -220,6 +228,11 @@ def translate(
         search = {**search, "prefix": checked_text(prefix, "--prefix")}
     search = {**search, **read_limit(allowed, pattern, terms)}
     check_output(output, allowed, terms)
+    reader = None
+    if settings or input_format != "lines":
+        from keras_attention.cli.translate_parts.input_readers import open_reader
+
+        reader = open_reader(file, input_format, settings or ())
     job = TranslationJob(
         model,
         tuple(others or ()),
@@ -264,7 +277,7 @@ def translate(
         streamed, source = open_stream(job)
         if server is None:
             note_limits([model], search)
-        run_stream(streamed, source, file, on_error)
+        run_stream(streamed, source, file, on_error, reader)
         return
     _check_bulk(job, workers, output, resume=resume)
     columns = job.columns()
@@ -287,6 +300,7 @@ def translate(
             output=output,
             resume=resume,
             made_by=made_by,
+            reader=reader,
         )
 
 

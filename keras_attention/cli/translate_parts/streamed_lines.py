@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from keras_attention.cli.lines import InputLines, Line, OnError
+from keras_attention.cli.lines import InputLines, Line, OnError, Reader
 from keras_attention.cli.runtimes import load_local
 from keras_attention.cli.search_options import option_of
 from keras_attention.cli.translate_parts.job import TranslationJob
@@ -94,7 +94,13 @@ def _open_export(
     return partial(device.stream, features=features), device.codec.source
 
 
-def run_stream(stream: StreamText, source: Tokenizer | None, file: str, on_error: OnError) -> None:
+def run_stream(
+    stream: StreamText,
+    source: Tokenizer | None,
+    file: str,
+    on_error: OnError,
+    reader: Reader | None = None,
+) -> None:
     """Translate the lines of a file as they arrive, and print each output while it is searched.
 
     Args:
@@ -102,12 +108,13 @@ def run_stream(stream: StreamText, source: Tokenizer | None, file: str, on_error
         source: the tokenizer of the sources, to find unknown tokens; None if it is not known.
         file: the file, a pattern that matches files, or `-` for standard input.
         on_error: what to do with a line that cannot be used.
+        reader: see `InputLines`.
 
     Raises:
         InputError: if the file cannot be read, the model cannot stream or, with `OnError.STOP`, a
             line cannot be used.
     """
-    lines = InputLines(file)
+    lines = InputLines(file, reader=reader)
     problems = Problems(lines, on_error, Tally())
     for number, line in enumerate(lines):
         if problem := _print_parts(stream, line):

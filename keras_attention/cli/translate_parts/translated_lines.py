@@ -15,6 +15,7 @@ from keras_attention.cli.lines import (
     InputLines,
     Line,
     OnError,
+    Reader,
     UnusableLine,
     available_batches,
     check_output,
@@ -65,6 +66,7 @@ def run_translate(
     output: Path | None = None,
     resume: bool = False,
     made_by: Mapping[str, Any] = MappingProxyType({"model": "", "options": {}}),
+    reader: Reader | None = None,
 ) -> None:
     """Translate the lines of a file as they arrive, and print the translations or write a file.
 
@@ -77,13 +79,14 @@ def run_translate(
         output: the file to write, which appears when it is complete. Default: standard output.
         resume: whether to continue the output of an interrupted command.
         made_by: the model and the options; see `open_output`.
+        reader: see `InputLines`.
 
     Raises:
         InputError: if a file cannot be read or written. With `OnError.STOP`, also if a line cannot
             be used; the translations of the lines before it are printed first.
     """
     unfinished = unfinished_files(output) if output else ()
-    source = InputLines(file, besides=unfinished)
+    source = InputLines(file, besides=unfinished, reader=reader)
     for path in (output, *unfinished):
         check_output(path, *source.files)
     with open_output(output, made_by, resume=resume) as out:

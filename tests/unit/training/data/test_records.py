@@ -96,6 +96,47 @@ def test_a_line_that_is_not_an_object_is_an_error(line, found, tmp_path):
     assert f"pairs.jsonl, line 2: expected a JSON object. Received: {found}" in str(error.value)
 
 
+def test_half_of_a_surrogate_pair_is_an_error(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('{"source": "a \\ud800", "target": "b"}\n')
+    with pytest.raises(
+        InputError, match="line 1: expected valid Unicode text. Received: 'a .ud800"
+    ):
+        read_pairs(DataConfig(format="jsonl", path=str(path)))
+
+
+def damage_page(path):
+    content = bytearray(path.read_bytes())
+    content[100:140] = bytes(byte ^ 255 for byte in content[100:140])
+    path.write_bytes(content)
+
+
+def write_invalid_text(path):
+    """Write a column of texts that are not UTF-8, as another program may."""
+    ends, content = bytes(4) + (2).to_bytes(4, "little"), b"\xff\xfe"
+    buffers = [None, pyarrow.py_buffer(ends), pyarrow.py_buffer(content)]
+    sources = pyarrow.Array.from_buffers(pyarrow.string(), 1, buffers)
+    table = pyarrow.table({"source": sources, "target": ["b"]})
+    pyarrow.parquet.write_table(table, path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (damage_page, "Corrupt snappy compressed data"),
+        (write_invalid_text, "'utf-8' codec can't decode byte 0xff in position 0"),
+    ],
+)
+def test_a_damaged_parquet_file_is_an_error(damage, problem, tmp_path):
+    path = tmp_path / "pairs.parquet"
+    write(path, [{"source": f"a {n}", "target": f"b {n}"} for n in range(999)], "parquet")
+    damage(path)
+    with pytest.raises(InputError) as error:
+        list(read_pairs(DataConfig(format="parquet", path=str(path))))
+    assert f"{path}: expected a Parquet file. Received: {problem}" in str(error.value)
+    assert not str(error.value).endswith("..")
+
+
 def test_a_file_of_another_kind_or_without_records_is_an_error(read, tmp_path, monkeypatch):
     path = tmp_path / "pairs.parquet"
     path.write_text("a\tb\n" * 9)
