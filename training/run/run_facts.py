@@ -41,9 +41,10 @@ def run_facts(folder: str | os.PathLike[str]) -> RunFacts:
     Raises:
         InputError: If the folder is not a run folder, or a file in it is damaged.
     """
-    if not Path(folder, RECIPE_FILE).is_file():
+    folder = Path(folder)
+    if not (folder / RECIPE_FILE).is_file():
         raise InputError(
-            f"{os.fspath(folder)}: expected the folder of a run. Received: no {RECIPE_FILE} in it."
+            f"{folder}: expected the folder of a run. Received: no {RECIPE_FILE} in it."
         )
     recipe, data, origin = load_run_recipe(folder), read_run_data(folder), read_origin(folder)
     row = RunFolder(Path(folder)).best_row(recipe.training.metric) or {}
