@@ -47,7 +47,7 @@ def run_facts(folder: str | os.PathLike[str]) -> RunFacts:
             f"{folder}: expected the folder of a run. Received: no {RECIPE_FILE} in it."
         )
     recipe, data, origin = load_run_recipe(folder), read_run_data(folder), read_origin(folder)
-    row = RunFolder(Path(folder)).best_row(recipe.training.metric) or {}
+    row = RunFolder(folder).best_row(recipe.training.metric) or {}
     values = {name: row[f"val_{name}"] for name in METRICS if f"val_{name}" in row}
     training = {"recipe": recipe.name, **_describe_data(recipe, data)}
     if data is not None and data.held_out:
