@@ -96,7 +96,8 @@ def test_translate_forces_terms_into_the_lines_of_an_export(
     expected = variant("the cat", terms={"cat": terms["cat"]}, beam_width=3).text
     for path in (saved_model, tflite_file):
         arguments = ("translate", path, "--terms", glossary, "--beam")
-        assert run(*arguments, 3, stdin=b"the cat\n") == (0, f"{expected}\n", "")
+        found = run(*arguments, 3, stdin=b"the cat\n")
+        assert (found.code, found.out) == (0, f"{expected}\n")
         found = run(*arguments, 1, stdin=b"the cat\n")
         assert found.code == 2 and found.err.count("\n") == 1
         assert "--beam must be at least 2 to force --terms" in found.err
