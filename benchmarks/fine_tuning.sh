@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the experiments of fine-tuning.md.
-#   benchmarks/fine_tuning.sh dates     # a new format for the dates model: about ten minutes
-#   benchmarks/fine_tuning.sh french    # French from a Korean model: about half an hour
+#   benchmarks/fine_tuning.sh dates     # a new format for the dates model: ten minutes on an idle core
+#   benchmarks/fine_tuning.sh french    # French from a Korean model: half an hour
 # It works in the folder `runs/fine-tuning`. `french` reads the data that `keras-attention data g2p --fetch`
 # writes, from the folder in the variable DATA (default: data).
 set -euo pipefail
