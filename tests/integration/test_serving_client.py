@@ -460,7 +460,8 @@ class TestUnderLoad:
 @pytest.mark.parametrize("waits", [True, False], ids=["after the deadline", "at once"])
 def test_a_replica_is_stopped_without_failed_requests_after_the_deadline(waits, served, translator):
     """A balancer stops using the first of two replicas, and then the replica is stopped."""
-    deadline, ended, answers, failures = 2.0, threading.Event(), [], []
+    deadline, ended, answers, failures = 3.0, threading.Event(), [], []
+    served.predict("dates", None, "", "serving_default", {"text": [LINES[0]]})  # traces the graph
     first, second = (copy(served) for _ in range(2))
     for replica in (first, second):
         replica.faults, replica.calls = deque([slow(0.2)] * 9999), []
