@@ -179,6 +179,15 @@ class SourceFeatures:
                     f"{self._listed(name)}{nearest}. Received: {value!r:.{_SHOWN}}."
                 )
 
+    def add_to(self, texts: Iterable[str], given: Mapping[str, str] | None) -> Any:
+        """Check the features that a caller gives, and add them to texts.
+
+        Raises:
+            InputError: as in `check`.
+        """
+        self.check(given or {})
+        return add_features(texts, given or {})
+
     def _listed(self, name: str) -> str:
         values = self.to_json()[name]
         more = f" and {len(values) - _SHOWN_VALUES} more" * (len(values) > _SHOWN_VALUES)
