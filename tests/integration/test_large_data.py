@@ -1,6 +1,6 @@
 """Training on data in files gives the same model as in memory; later starts reuse the files.
 
-The files are in the store, a folder beside the run folder.
+The files are in the store, a folder next to the run folder.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""The store of large training data: its pairs and what is computed from them, beside a run."""
+"""The store of large training data: its pairs and what is computed from them, next to a run."""
 
 from __future__ import annotations
 
