@@ -173,7 +173,8 @@ def read_device_file(file_bytes: bytes, name: str) -> DeviceFile:
         name: the file's name, for error messages.
 
     Raises:
-        InputError: if the file is damaged, of another format, or not exported by keras-attention.
+        InputError: if the file is damaged, of a different format, or not exported by
+            keras-attention.
     """
     if file_bytes[4:8] != b"TFL3":
         raise InputError(

@@ -13,9 +13,9 @@ def separate_signatures(model: Any) -> None:
     """Give each signature its own subgraphs for its loops and branches.
 
     The converter lets signatures share equal subgraphs, and the runtime resizes a shared subgraph
-    to the last source. If you then call another signature with a source of another length, it may
-    fail, because the runtime resizes a subgraph only when the signature's own inputs change. The
-    copies use the same weights.
+    to the last source. If you then call another signature with a source of a different length, it
+    may fail, because the runtime resizes a subgraph only when the signature's own inputs change.
+    The copies use the same weights.
     """
     taken: set[int] = set()
     for signature in model.signatureDefs:

@@ -94,8 +94,8 @@ def load_confidence(folder: Path, file: Path) -> Confidence:
     confidence = Confidence.from_bytes(read_artefact(path), str(path), identify_weights(file))
     if confidence is None and file.name == MODEL_FILE:
         _logger.warning(
-            "note: %s: ignored, because it was measured with other weights than those in %s; run "
-            "`keras-attention evaluate %s --save-confidence` again.",
+            "note: %s: ignored, because it was measured with weights that differ from those in %s; "
+            "run `keras-attention evaluate %s --save-confidence` again.",
             *(path, file.name, shlex.quote(str(folder))),
         )
     return confidence or Confidence()

@@ -165,7 +165,7 @@ def test_a_confidence_is_ignored_after_the_weights_have_changed(measured, tmp_pa
     translator.model.set_weights([0.5 * each for each in weights])
     save_model(translator.model, folder / "model.keras", codec=translator.codec)
     assert Translator.load(folder).confidence == Confidence()
-    assert "ignored, because it was measured with other weights" in caplog.text
+    assert "ignored, because it was measured with weights that differ" in caplog.text
     translator.confidence = Confidence()
     translator.save(folder)
     assert not (folder / "confidence.json").exists()

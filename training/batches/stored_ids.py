@@ -189,8 +189,9 @@ def _write(
 def _open_encoders(
     pairs: PairsInStore, tokenizers: _Tokenizers, chunks: int
 ) -> Iterator[_EncodeAll]:
-    """Yield a function that encodes chunks in order; many chunks in a process for each core.
+    """Yield a function that encodes chunks in order.
 
+    If there are many chunks, a process for each core encodes them.
     The processes open the folder of the pairs again, so the store must be locked. If another run
     has replaced the pairs there, this process encodes its own, which it still reads.
     """

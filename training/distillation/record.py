@@ -126,7 +126,7 @@ class Distillation(DistillOptions):
         for name, value in old.items():
             if new[name] != value:
                 raise InputError(
-                    f"{path}: the distillation was started with another {name}; {_ADVICE}. "
+                    f"{path}: the distillation was started with a different {name}; {_ADVICE}. "
                     f"Expected: {value}. Received: {new[name]}."
                 )
 

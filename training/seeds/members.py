@@ -89,8 +89,8 @@ def resume_members(
         changed_data: whether the data may have changed.
 
     Raises:
-        InputError: if there is no ensemble, it was started with another recipe or more seeds, or a
-            member is missing although the data may have changed.
+        InputError: if there is no ensemble, it was started with a different recipe or more seeds,
+            or a member is missing although the data may have changed.
     """
     if not is_ensemble(folder):
         raise InputError(f"{folder}: has no ensemble to resume; start one without --resume.")
