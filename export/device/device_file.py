@@ -120,7 +120,7 @@ def source_lengths(codec: TextCodec) -> tuple[int, int]:
 
 
 def check_batch_size(batch_size: int) -> None:
-    """Check the number of texts that a file shall search together.
+    """Check the number of texts to search together with a file.
 
     Raises:
         ValueError: if it is not an integer from 1 to `LARGEST_BATCH`.

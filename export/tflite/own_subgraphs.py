@@ -29,7 +29,7 @@ def _separate(model: Any, index: int, taken: set[int], own: dict[int, int]) -> N
         model: the flat buffer as objects.
         index: the index of the calling subgraph, which belongs to one signature only.
         taken: the indices of the subgraphs that any signature uses; this function adds to them.
-        own: for each subgraph that the signature called in the converted file, its own one.
+        own: the signature's own copy of each subgraph that it calls in the converted file.
     """
     for operator in model.subgraphs[index].operators:
         for field in _CALLED:
