@@ -304,7 +304,7 @@ def check_preprocessor(preprocessor: Any, model: Any) -> None:
 
     Raises:
         TypeError: if it is of a different type.
-        InputError: if the model has vocabularies or source features of other sizes.
+        InputError: if the model has vocabularies or source features of different sizes.
     """
     if preprocessor is None:
         return

@@ -83,7 +83,7 @@ def load_confidence(folder: Path, file: Path) -> Confidence:
     """Load temperature and threshold from a model's folder, if they belong to the model.
 
     They are ignored, with a warning, if the model was trained further after they were measured. A
-    checkpoint in the folder does not use them, because it has other weights.
+    checkpoint in the folder does not use them, because it has different weights.
 
     Raises:
         InputError: if a file is damaged.

@@ -120,7 +120,7 @@ class Distillation(DistillOptions):
                 if before.sha256 != after.sha256:
                     raise InputError(
                         f"{after.path}: expected the teacher that the distillation in {folder} was "
-                        f"started with, {before.path}. Received: a model with other weights; "
+                        f"started with, {before.path}. Received: a model with different weights; "
                         f"{_ADVICE}."
                     )
         for name, value in old.items():

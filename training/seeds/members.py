@@ -108,7 +108,7 @@ def resume_members(
         elif changed_data:
             raise InputError(
                 f"{member.run.path}: --changed-data requires that all members have been started, "
-                "because a new one would have other tokenizers and held-out pairs. Received: a "
+                "because a new one would have different tokenizers and held-out pairs. Received: a "
                 "member that has not been started."
             )
         else:
