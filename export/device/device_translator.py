@@ -15,7 +15,6 @@ from keras_attention.errors import InputError, TextError, check_positive, check_
 from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.special_tokens import PAD_ID
 from keras_attention.text.batched_texts import EncodedText, map_texts
-from keras_attention.text.source_features import add_features
 from keras_attention.translation.codec import pad
 from keras_attention.translation.result import StreamedToken, Translation
 from keras_attention.translation.searches.streaming import stream_tokens
@@ -163,8 +162,8 @@ class DeviceTranslator:
             TextError: if a text has more than `max_tokens` tokens; raised after the translations of
                 the texts before it.
         """
-        self.codec.source.features.check(features or {})
-        return self._translate_each(add_features(check_texts(texts), features or {}), beam)
+        texts = self.codec.source.features.add_to(check_texts(texts), features)
+        return self._translate_each(texts, beam)
 
     def _translate_each(self, texts: Iterable[str], beam: bool) -> Iterator[Translation]:
         if self.batch_size > 1:
@@ -220,8 +219,7 @@ class DeviceTranslator:
             TextError: if the text has more than `max_tokens` tokens; raised when the first token is
                 requested.
         """
-        self.codec.source.features.check(features or {})
-        (text,) = add_features([text], features or {})
+        (text,) = self.codec.source.features.add_to([text], features)
         source, words = self._source(text), self.codec.source.tokens(text)
         limit = self.codec.settings.max_length if len(words) > 1 else 0
         encoded = self.run("encode", source=source)

@@ -30,7 +30,6 @@ from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.progress import is_interactive, report_progress
 from keras_attention.settings.arguments import keyword_arguments
 from keras_attention.text.padded_batches import BATCH_NUMBERS, BATCH_TOKENS
-from keras_attention.text.source_features import add_features
 from keras_attention.text.text_limit import default_limit
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation.batched_pairs import EncodedPair, map_pairs
@@ -437,7 +436,7 @@ class Translator:
             options = {"beam_width": 1, **options}
             check_streamed(**options, terms=terms)
         search = self._text_search(options, prefix, allowed, pattern)
-        texts = self._with_features(texts, features)
+        texts = self.codec.source.features.add_to(texts, features)
         if by_token:
             return search.stream(next(iter(texts)))
         forced = self._rules.term_rule(terms, search.options, search.rule)
@@ -469,12 +468,6 @@ class Translator:
             short_list=self.short_list,
             max_tokens=self.max_tokens,
         )
-
-    def _with_features(
-        self, texts: Iterable[str], features: Mapping[str, str] | None
-    ) -> Iterable[str]:
-        self.codec.source.features.check(features or {})
-        return add_features(texts, features or {})
 
     def score(
         self,
@@ -511,7 +504,8 @@ class Translator:
         """
         self._mark.check_process()
         check_positive(batch_size=batch_size)
-        sources = self._with_features(check_texts(sources, "sources"), features)
+        sources = check_texts(sources, "sources")
+        sources = self.codec.source.features.add_to(sources, features)
         pairs = zip(sources, check_texts(targets, "targets"), strict=True)
         vocabulary = len(self.codec.target.vocabulary)
         return list(

@@ -17,7 +17,6 @@ from keras_attention.text.tokenizers import Tokenizer
 from keras_attention.translation.codec import SIDES, TextCodec
 
 from ..data.pairs import Pair
-from ..recipe.data_config import DataConfig
 from ..recipe.recipe import Recipe
 from ..recipe.training_config import NEW_VOCABULARIES
 from .extended_tokenizers import extend_tokenizers
@@ -54,8 +53,6 @@ def build_codec(
         settings = SearchSettings(max_source_length=data.max_source_length, **decoding)
     except OptionError as error:
         raise InputError(error.named("decoding.{}".format)) from error
-    if trained is not None:
-        _check_no_features(data, trained)
     if recipe.training.teachers:
         codec = TextCodec(*teacher_tokenizers(recipe), settings)
         if trained is not None and (side := trained.differs_in(codec)):
@@ -77,18 +74,11 @@ def _start_tokenizers(
     """Return the tokenizers of a model that is fine-tuned from one with the codec `trained`."""
     kept = [side for side in SIDES if side not in NEW_VOCABULARIES[recipe.training.new_vocabulary]]
     sample = sample_pairs(pairs, recipe.seed)
-    extended = extend_tokenizers((trained.source, trained.target), recipe.text, sample, kept)
+    features = trained.source.features.extend(learn_features(recipe.data, pairs))
+    tokenizers = trained.source.with_features(features), trained.target
+    extended = extend_tokenizers(tokenizers, recipe.text, sample, kept)
     known = {side: one for side, one in zip(SIDES, extended, strict=True) if side in kept}
-    return learn_tokenizers(recipe.text, pairs, seed=recipe.seed, known=known)
-
-
-def _check_no_features(data: DataConfig, trained: TextCodec) -> None:
-    if data.source_features or trained.source.features:
-        raise InputError(
-            "--from requires a model and a recipe without source features. "
-            f"Received: data.source_features={data.source_features!r} and "
-            f"a model with {len(trained.source.features)} features."
-        )
+    return learn_tokenizers(recipe.text, pairs, seed=recipe.seed, features=features, known=known)
 
 
 def build_model(

@@ -40,7 +40,7 @@ def extend_tokenizers(
         The source and the target tokenizer. With `joint_vocabulary` they still share a vocabulary.
     """
     texts = [
-        [tokenizer.normalize(pair[side]) for pair in pairs]
+        [tokenizer.normalize(tokenizer.features.text_of(pair[side])) for pair in pairs]
         for side, tokenizer in enumerate(tokenizers)
     ]
     if text.joint_vocabulary:
@@ -78,6 +78,7 @@ def _extend(
         normalization=normalizer.form,
         lowercase=normalizer.lowercase,
         strip=normalizer.strip,
+        features=tokenizer.features,
     )
 
 

@@ -195,7 +195,7 @@ def load_recipe(
             if only one section has it ("epochs"). The value is written as in TOML, but a string
             needs no quotes.
         start: The recipe of the model that a run is fine-tuned from. Its sections [model] and
-            [text] replace the defaults.
+            [text] and its `data.source_features` replace the defaults.
 
     Returns:
         The checked recipe.
@@ -208,8 +208,9 @@ def load_recipe(
     """
     values, path = _given(name_or_path, overrides)
     if start is not None:
-        check_start_settings(values, start.model, start.text)
-        values = {**start_settings(start.model, start.text), **values}
+        sections = start.model, start.text, start.data
+        check_start_settings(values, *sections)
+        values = {**start_settings(*sections), **values}
     return _make(values, path)
 
 

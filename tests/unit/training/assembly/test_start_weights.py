@@ -116,6 +116,15 @@ def test_new_tokens_that_training_does_not_change_are_reported(freeze, rates, re
         assert f"{3 if 'source' in text else 4} new tokens at the mean" in text
 
 
+def test_the_warning_tells_values_of_features_from_tokens(caplog):
+    trained, model = (
+        make(SIZES, 1, source_features=(size,), freeze="feature_embedding") for size in (6, 8)
+    )
+    start_from(model, trained, [*SAME, [*SAME[0][:6], [], []]])
+    (text,) = caplog.messages
+    assert text.startswith("feature_embedding/feature_0/embeddings: ") and "2 new values at" in text
+
+
 def test_only_one_of_the_models_may_have_a_sampler():
     trained = make(SIZES, 1, scheduled_sampling=True)
     model = make(SIZES, 2)
