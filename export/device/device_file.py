@@ -120,7 +120,7 @@ def source_lengths(codec: TextCodec) -> tuple[int, int]:
 
 
 def check_batch_size(batch_size: int) -> None:
-    """Check the number of texts that a file shall search together.
+    """Check the number of texts to search together with a file.
 
     Raises:
         ValueError: if it is not an integer from 1 to `LARGEST_BATCH`.
@@ -173,7 +173,8 @@ def read_device_file(file_bytes: bytes, name: str) -> DeviceFile:
         name: the file's name, for error messages.
 
     Raises:
-        InputError: if the file is damaged, of another format, or not exported by keras-attention.
+        InputError: if the file is damaged, of a different format, or not exported by
+            keras-attention.
     """
     if file_bytes[4:8] != b"TFL3":
         raise InputError(

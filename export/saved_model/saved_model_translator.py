@@ -271,7 +271,7 @@ class SavedModelTranslator:
         )
 
     def fits(self, codec: TextCodec) -> Callable[[str], bool]:
-        """Return a function that tells whether a text is within the export's limits.
+        """Return a function that returns whether a text is within the export's limits.
 
         Args:
             codec: the codec of the exported model.

@@ -47,7 +47,7 @@ def translate_with_terms(
         OptionError: if the beam is too narrow, or the outputs of the file are limited.
         TextError: if a term cannot be used. When the iterator runs: if a text is too long, or its
             terms do not fit; the translations of the texts before it are yielded first.
-        InputError: if Keras runs on another backend than TensorFlow.
+        InputError: if Keras does not run on TensorFlow.
     """
     codec = device.codec
     texts = codec.source.features.add_to(check_texts(texts), features)

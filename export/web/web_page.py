@@ -73,8 +73,8 @@ def export_web(
         The path of the folder.
 
     Raises:
-        InputError: if the file has another tokenizer or a batch size, the runtime is missing, an
-            example has too many tokens, or the folder has other files.
+        InputError: if the file has a different tokenizer or a batch size, the runtime is missing,
+            an example has too many tokens, or the folder has other files.
 
     Example:
         export_web("saved_models/pretrained/dates.tflite", "page", runtime=".")

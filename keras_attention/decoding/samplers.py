@@ -37,7 +37,7 @@ def check_sampler(sampler: Any) -> None:
 
     Raises:
         ValueError: if it is a string that is not in `SAMPLERS`, or an option is out of its range.
-        TypeError: if it has another type, or an option is unknown.
+        TypeError: if it has a different type, or an option is unknown.
     """
     if isinstance(sampler, Mapping):
         # `search` refuses options that contradict each other, because it knows all of them.

@@ -1,4 +1,4 @@
-"""Files that a pattern with wildcards names, such as `parts/*.tsv`."""
+"""The files that match a pattern with wildcards, such as `parts/*.tsv`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def matching_files(path: str, folder: str = "") -> list[str]:
     """Return the files that a path names: the path itself, or all files that match a pattern.
 
     Args:
-        path: A path, or a pattern: `*` is any text without `/`, `?` any character, and `**` any
-            folders. If a file has exactly this name, only that file is returned.
+        path: A path, or a pattern: `*` matches any text without `/`, `?` any one character, and
+            `**` any folders. If a file has exactly this name, only that file is returned.
         folder: The folder that a relative path starts from; its name is never a pattern.
 
     Returns:

@@ -110,7 +110,7 @@ class TextModel(TrainingModel):
 
         Raises:
             TextError: if a text has too many tokens.
-            TypeError: if texts are given in another form, or to a model without a preprocessor.
+            TypeError: if texts are given in a different form, or to a model without a preprocessor.
             ValueError: if an id is not in the vocabulary, if `target_in` is not `target_out`
                 shifted right, or if `class_weight` is given, because Keras would interpret ids
                 `[B, T]` as one-hot rows of `T` classes.
@@ -303,8 +303,8 @@ def check_preprocessor(preprocessor: Any, model: Any) -> None:
     """Check that a preprocessor, unless it is None, belongs to a model.
 
     Raises:
-        TypeError: if it is of another type.
-        InputError: if the model has vocabularies or source features of other sizes.
+        TypeError: if it is of a different type.
+        InputError: if the model has vocabularies or source features of different sizes.
     """
     if preprocessor is None:
         return

@@ -141,8 +141,8 @@ class Translator:
 
         Raises:
             InputError: if the folder is missing, does not contain a model, or has a damaged file.
-                Also if a member of an ensemble is missing, or has other tokenizers than the first
-                member.
+                Also if a member of an ensemble is missing, or its tokenizers differ from those of
+                the first member.
         """
         return cls(**load_parts(Path(path))._asdict())
 

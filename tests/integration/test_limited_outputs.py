@@ -146,7 +146,7 @@ def stored(build):
 class TestStoredLimit:
     """Check a limit that `evaluate --save-limit` stored in a model's folder."""
 
-    def test_translate_obeys_it_and_says_so(self, run, stored, limited):
+    def test_translate_obeys_the_limit_and_prints_a_note(self, run, stored, limited):
         lines = "".join(f"{text}\n" for text in TEXTS).encode()
         expected = "".join(f"{each.text}\n" for each in limited(TEXTS))
         (device,) = stored.glob("*.tflite")

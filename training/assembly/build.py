@@ -37,9 +37,9 @@ def build_codec(
         recipe: the recipe to train.
         pairs: its training pairs.
         trained: the codec of the model that a run is fine-tuned from. Its tokenizers are extended
-            by the tokens of the pairs, or of a sample of pairs in a file, except for those that
-            `training.new_vocabulary` names, which are learned again. With `training.teachers`, they
-            must be those of the teachers.
+            by the tokens of the pairs, or of a sample if the pairs are in a file. The tokenizers
+            that `training.new_vocabulary` names are learned again instead. With
+            `training.teachers`, the codec must have the tokenizers of the teachers.
 
     Raises:
         InputError: if search options contradict each other, a vocabulary size does not fit the

@@ -118,11 +118,11 @@ def bulk(
     Beam can read. It requires the extra [bulk]. For a single file on one machine, `translate
     --workers` is simpler.
 
-    Each output line begins with the file and the number of its input line. The shards, one after
-    the other, are in the order of the input. Lines that cannot be translated are in the dead-letter
-    file, with the reason. The output appears when it is complete. It does not depend on the runner
-    or on the number of workers, except for rounding of the scores. At the end, the command prints
-    counters.
+    Each output line begins with the file and the number of its input line. If you join the shards
+    in the order of their names, the lines are in the order of the input. Lines that cannot be
+    translated are in the dead-letter file, with the reason. The output appears when it is complete.
+    It does not depend on the runner or on the number of workers, except for rounding of the scores.
+    At the end, the command prints counters.
 
     Example: keras-attention bulk saved_models/pairs/1 --input 'big-*.txt' --output out --shards 8
 

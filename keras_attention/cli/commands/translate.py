@@ -191,8 +191,8 @@ def translate(
     translations of the lines before it and stops with exit code 2. With --on-error skip or empty,
     it continues, reports each such line and their number on standard error, and exits with code 0.
 
-    If a line contains tokens that the model does not know, its translation may be wrong. A note on
-    standard error, at the end, says how many lines these are. With --server, this requires that
+    If a line contains tokens that the model does not know, its translation may be wrong. At the
+    end, a note on standard error gives the number of these lines. With --server, this requires that
     MODEL is the path of the model's folder.
 
     If a command with --output is interrupted, it keeps the translations of all complete batches.

@@ -81,7 +81,8 @@ def normalize(texts: Tensor, form: str = "nfc") -> Tensor:
 
 def lower_points(texts: Tensor) -> Tensor:
     """Lower-case each code point of texts `[B]`, as `normalization.lower_points` does."""
-    # tf.strings.lower treats a final capital sigma differently, and has another version of Unicode.
+    # tf.strings.lower treats a final capital sigma differently, and has a different version of
+    # Unicode.
     return _map_active(
         texts, inert_to_lower_case(), lambda codes, rows: _expand(codes, rows, lower_case())
     )

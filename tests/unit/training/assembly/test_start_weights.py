@@ -70,7 +70,7 @@ def test_new_rows_are_the_mean_of_the_known_tokens():
 
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
 def test_replaced_tokens_start_from_their_origins_and_all_other_weights_stay(options):
-    """A model whose tokens are only in another order computes the same on the reordered ids."""
+    """If only the order of the tokens differs, the model computes the same on reordered ids."""
     trained, model = make(SIZES, 1, **options), make(SIZES, 2, **options)
     orders = [
         np.concatenate([np.arange(4), 4 + np.random.default_rng(size).permutation(size - 4)])

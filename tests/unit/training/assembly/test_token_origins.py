@@ -21,7 +21,7 @@ def tokens_of(origins, trained):
     return ["".join(trained.vocabulary.decode(ids)) for ids in origins]
 
 
-def test_words_start_from_themselves_or_from_nothing():
+def test_a_known_word_starts_from_itself_and_a_new_word_has_no_origin():
     trained, new = (WordTokenizer(Vocabulary(words.split())) for words in ("a b c", "c x a"))
     assert token_origins(trained, new) == [*SPECIAL, [6], [], [4]]
     assert token_origins(trained, trained) == [[id_] for id_ in range(7)]
