@@ -81,8 +81,11 @@ def _as_sentence(error: Exception, reason: str) -> Exception:
 def _report(error: Exception) -> int:
     """Print an error in one line on standard error, and return the exit code."""
     from keras_attention.cli.search_options import in_options
+    from keras_attention.cli.unknown_options import explain_unknown_option
 
-    message = error.format_message() if hasattr(error, "format_message") else in_options(error)
+    message = explain_unknown_option(error)
+    if not message:
+        message = error.format_message() if hasattr(error, "format_message") else in_options(error)
     try:
         sys.stdout.flush()
     except OSError:

@@ -329,7 +329,7 @@ def test_a_finished_run_resumes_for_more_epochs(run, copied):
     assert fewer.code == 2
     assert "the run already has 2 validations; increase `training.epochs`" in fewer.err
     assert "epochs = 2" in (copied / "recipe.toml").read_text()
-    assert run(*arguments, *overrides("epochs=3")).code == 0
+    assert run("train", copied, "--resume", *overrides("epochs=3")).code == 0
     assert (copied / "metrics.csv").read_text().count("\n") == 4
     assert "epochs = 3" in (copied / "recipe.toml").read_text()
     assert [path.name for path in (copied / "checkpoints").iterdir()] == ["epoch-0003.keras"]
