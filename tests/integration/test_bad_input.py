@@ -226,7 +226,7 @@ DATA = {
     ),
     "to evaluate": Case("evaluate model --data none.tsv", "none.tsv: expected a file"),
     "format": Case("evaluate model --data a.tsv --format xml", "--format must be one of dates"),
-    "to translate": Case("translate model none.txt", "none.txt: expected a file that can be"),
+    "to translate": Case("translate model none", "To translate a text, pass it on standard"),
     "folder to translate": Case("translate model model", "such as 'model/*'. Received: a folder."),
     "line to translate": Case(
         "translate model a.txt", "a.txt, line 2: expected UTF-8", {"a.txt": b"1/1/70\n\xe9\n"}
