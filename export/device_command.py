@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from keras_attention.errors import InputError, TextError
-from keras_attention.files.text_files import decode_lines
+from keras_attention.files.text_files import decode_lines, read_lines
 from keras_attention.native_messages import hide_information
 from keras_attention.text.unknown_tokens import UnknownTokens
 from keras_attention.translation.result import Translation
@@ -23,7 +23,7 @@ _INPUT = "standard input"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Translate the lines of standard input.
+    """Translate the lines of a file or of standard input.
 
     Args:
         arguments: the command's arguments; by default, those of the process.
@@ -32,9 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, or 2 for an error in the file or the input.
     """
     parser = argparse.ArgumentParser(
-        prog=_NAME, description="Translate each line of standard input with a TFLite file."
+        prog=_NAME, description="Translate each line of a text with a TFLite file."
     )
-    parser.add_argument("file", help="a .tflite file that keras-attention exported")
+    parser.add_argument("model", help="a .tflite file that keras-attention exported")
+    parser.add_argument(
+        "file",
+        nargs="?",
+        default="-",
+        help="file with one text per line (default standard input)",
+    )
     parser.add_argument(
         "--beam", action="store_true", help="use beam search with the file's beam width"
     )
@@ -67,11 +73,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     translator = DeviceTranslator.load(
-        options.file, threads=options.threads, max_tokens=options.max_tokens
+        options.model, threads=options.threads, max_tokens=options.max_tokens
     )
+    name = _INPUT if options.file == "-" else options.file
+    lines = decode_lines(sys.stdin.buffer, name) if name == _INPUT else read_lines(name)
     unknown, number = UnknownTokens(), 0
-    for number, line in enumerate(decode_lines(sys.stdin.buffer, _INPUT), start=1):
-        place = f"{_INPUT}, line {number}"
+    for number, line in enumerate(lines, start=1):
+        place = f"{name}, line {number}"
         try:
             unknown.add(_print(translator, line, options), place)
         except TextError as error:

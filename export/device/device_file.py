@@ -165,6 +165,18 @@ def write_device_file(
             archive.writestr(zipfile.ZipInfo(name), stored)
 
 
+def check_not_folder(path: Path) -> None:
+    """Check that a path is not a folder; the error names the TFLite files in it.
+
+    Raises:
+        InputError: if it is a folder.
+    """
+    if path.is_dir():
+        files = ", ".join(sorted(map(str, path.glob("*.tflite"))))
+        use = f"; use one of {files}" if files else ""
+        raise InputError(f"{path}: expected a .tflite file. Received: a folder{use}.")
+
+
 def read_device_file(file_bytes: bytes, name: str) -> DeviceFile:
     """Check a file and read the archive after its flat buffer.
 

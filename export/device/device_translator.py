@@ -21,7 +21,7 @@ from keras_attention.translation.searches.streaming import stream_tokens
 
 from .device_checks import check_graph
 from .device_choice import choose_greedily
-from .device_file import BATCHED, SIGNATURES, read_device_file
+from .device_file import BATCHED, SIGNATURES, check_not_folder, read_device_file
 from .interpreter import Runtime
 
 FEWEST = 1 / 4
@@ -110,10 +110,12 @@ class DeviceTranslator:
             max_tokens: largest number of tokens of a text; see the class.
 
         Raises:
-            InputError: if the file is missing, damaged, of a newer format, or not exported by
-                keras-attention; if `max_tokens` is more than 65,536, or more than the file accepts.
+            InputError: if the file is missing, a folder, damaged, of a newer format, or not
+                exported by keras-attention; if `max_tokens` is more than 65,536, or more than the
+                file accepts.
             ValueError: if `threads` or `max_tokens` is out of its range.
         """
+        check_not_folder(Path(path))
         content = read_artefact(path, largest=LARGEST_MODEL)
         return cls(content, str(path), threads=threads, max_tokens=max_tokens)
 

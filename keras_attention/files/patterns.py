@@ -25,7 +25,7 @@ def matching_files(path: str, folder: str = "") -> list[str]:
         The files, sorted by their paths. A path without wildcards need not exist.
 
     Raises:
-        InputError: If no file matches a pattern.
+        InputError: If the path is a folder, or no file matches a pattern.
 
     Example:
         >>> import pathlib, tempfile
@@ -36,6 +36,11 @@ def matching_files(path: str, folder: str = "") -> list[str]:
         ['a.tsv', 'b.tsv']
     """
     whole = os.path.join(folder, path)
+    if os.path.isdir(whole):
+        raise InputError(
+            f"{whole}: expected a file, or a pattern for several files, such as "
+            f"'{os.path.join(whole, '*')}'. Received: a folder."
+        )
     if not has_wildcard(path) or os.path.lexists(whole):
         return [whole]
     pattern = os.path.join(glob.escape(folder), path.replace("[", "[[]"))

@@ -289,8 +289,9 @@ class TextModel(TrainingModel):
         if has_texts(x):
             raise TypeError(
                 "texts must be given as lists or arrays of strings, the sources as `x` and the "
-                "targets as `y`, or as a tf.data.Dataset of batches of both; for outputs, call "
-                f"`generate`. Received: texts in an x of type {type(x).__name__}."
+                "targets as `y`, or as a tf.data.Dataset of batches of both, but not in a "
+                "generator or PyDataset; for outputs, call `generate`. "
+                f"Received: texts in an x of type {type(x).__name__}."
             )
         super()._check_batch(x, y)
 

@@ -133,7 +133,7 @@ def bulk(
     --shards 100 -- --runner DataflowRunner --project NAME --region europe-west1 --temp_location
     gs://texts/temporary --sdk_container_image IMAGE
     """
-    from keras_attention.cli.lines import checked_text
+    from keras_attention.cli.lines import checked_text, note_table
     from keras_attention.cli.output_limit import read_limit
     from keras_attention.cli.translate_parts.job import TranslationJob
     from keras_attention.export.bulk.beam_package import import_beam
@@ -162,6 +162,7 @@ def bulk(
     )
     options = read_runner_options(runner_options or ())
     inputs = open_inputs(pattern_of_input)
+    note_table(inputs[0].path, "To translate one column or field, use translate --format {}.")
     outputs = OutputFiles(output, shards, f".{form.value}{'.gz' * compress}")
     loader = JobModel(job)
     try:

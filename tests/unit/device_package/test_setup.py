@@ -161,10 +161,20 @@ def test_the_command_counts_lines_with_unknown_tokens(options, capsys, monkeypat
         assert capsys.readouterr().err == note
 
 
+def test_the_command_reads_a_file(tmp_path, capsys):
+    path = tmp_path / "words.txt"
+    path.write_text("학교\n學校\n", encoding="utf-8")
+    assert device_command.main([str(MODEL), str(path)]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("h a̠ k̚ k͈ j o\n") and shown.out.count("\n") == 2
+    assert f"'學' ({path}, line 2)" in shown.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["missing.tflite"], "missing.tflite"),
+        ([str(MODEL), "missing.txt"], "missing.txt: expected a file that can be read"),
         ([str(ROOT / "setup.cfg")], "setup.cfg"),
         ([str(MODEL), "--threads", "0"], "--threads must be from 1 to 256"),
         ([str(MODEL), "--threads", "257"], "--threads must be from 1 to 256"),
