@@ -9,17 +9,27 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from keras_attention.errors import InputError, TextError
 from keras_attention.files.text_files import decode_lines, read_lines
 from keras_attention.native_messages import hide_information
 from keras_attention.text.unknown_tokens import UnknownTokens
 from keras_attention.translation.result import Translation
+from keras_attention.translation.searches.streaming import text_parts
 
 from .device.device_translator import MOST_THREADS, DeviceTranslator
 
 _NAME = "keras-attention-device"
 _INPUT = "standard input"
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as those of `keras-attention`."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print an error without the usage, and exit with code 2."""
+        self.exit(2, f"error: {message}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,9 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, or 2 for an error in the file or the input.
     """
-    parser = argparse.ArgumentParser(
-        prog=_NAME, description="Translate each line of a text with a TFLite file."
-    )
+    parser = _Parser(prog=_NAME, description="Translate each line of a text with a TFLite file.")
     parser.add_argument("model", help="a .tflite file that keras-attention exported")
     parser.add_argument(
         "file",
@@ -45,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--beam", action="store_true", help="use beam search with the file's beam width"
     )
     parser.add_argument(
-        "--stream", action="store_true", help="print each token as soon as it is known"
+        "--stream", action="store_true", help="print each output while it is searched"
     )
     parser.add_argument("--threads", type=int, default=1, help="number of CPU threads (default 1)")
     parser.add_argument(
@@ -93,8 +101,8 @@ def _print(
 ) -> Sequence[str] | None:
     """Print the translation of a line, and return the line's unknown tokens."""
     if options.stream:
-        for step in translator.stream(line):
-            print(step.token, end=" ", flush=True)
+        for part in text_parts(translator.stream(line)):
+            print(part, end="", flush=True)
         print(flush=True)
         source = translator.codec.source
         return source.vocabulary.unknown_tokens(source.split(line))

@@ -17,7 +17,7 @@ from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.samplers import Sampler, check_sampler, sampler_options
 from keras_attention.decoding.search import search
 from keras_attention.errors import OptionError
-from keras_attention.models.texts import has_texts, is_text_dataset, read_texts
+from keras_attention.models.texts import has_texts, is_text_dataset, read_column, read_texts
 from keras_attention.models.training.training_model import TrainingModel
 from keras_attention.ops.ids import concrete
 
@@ -273,11 +273,11 @@ class TextModel(TrainingModel):
         if is_text_dataset(x):
             self._check_reads_texts()
             return self.preprocessor.encode_dataset(x), y
-        sources = None if isinstance(x, str) else read_texts(x)
-        if sources is None:
+        sources = read_column(x)
+        if sources is None or not (sources or self.preprocessor):
             return x, y
         self._check_reads_texts()
-        targets = None if isinstance(y, str) else read_texts(y)
+        targets = read_column(y)
         if targets is None:
             raise TypeError(
                 "`y` must be the targets, as many strings as the sources in `x`. "

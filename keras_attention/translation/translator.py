@@ -35,7 +35,11 @@ from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation.batched_pairs import EncodedPair, map_pairs
 from keras_attention.translation.codec import TextCodec, pad
 from keras_attention.translation.compatibility import check_sizes, make_codec
-from keras_attention.translation.folders.presets import find_preset, write_card
+from keras_attention.translation.folders.presets import (
+    check_preset_folder,
+    find_preset,
+    write_card,
+)
 from keras_attention.translation.folders.translator_folder import (
     TranslatorParts,
     load_members,
@@ -272,8 +276,8 @@ class Translator:
         without a confidence and a limit. `load` can also read such a subfolder as a single model.
 
         Raises:
-            InputError: if a single model is written to an ensemble's folder, or the reverse; if the
-                `output_rule` was made from an automaton.
+            InputError: if `folder` is a file; if a single model is written to an ensemble's folder,
+                or the reverse; if the `output_rule` was made from an automaton.
         """
         save_parts(self._parts, Path(folder))
 
@@ -310,7 +314,15 @@ class Translator:
                 licence.
             **tags: further entries of the card's header, such as `license="cc-by-sa-4.0"` and
                 `language="ko"`.
+
+        Raises:
+            InputError: if `folder` is an address or a file, or has a README.md but no model.
+            TypeError: if `metrics` or `training` is not a mapping.
         """
+        check_preset_folder(folder)
+        for name, value in (("metrics", metrics), ("training", training)):
+            if not isinstance(value, Mapping | None):
+                raise TypeError(f"`{name}` must be a mapping. Received: {type(value).__name__}.")
         model = self.single_model
         self.save(folder)
         write_card(
