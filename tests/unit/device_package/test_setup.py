@@ -190,7 +190,7 @@ def test_a_streamed_line_equals_the_whole_output(capsys, monkeypatch):
         ([str(MODEL), "--threads", "257"], "--threads must be from 1 to 256"),
         ([str(MODEL), "--stream", "--beam"], "--stream cannot be combined with --beam"),
         ([str(MODEL), "--terms", "a"], "unrecognized arguments: --terms a"),
-        ([], "the following arguments are required: file"),
+        ([], "the following arguments are required: model"),
     ],
 )
 def test_a_wrong_argument_of_the_command_is_an_error_of_one_line(arguments, message, capsys):
