@@ -244,8 +244,8 @@ def test_evaluate_measures_on_the_held_out_pairs_of_the_start_model(work, run):
         (["--from", "new.toml"], "for --from. Received: a file."),
         (["--from", "."], "expected the folder of a trained model"),
         (["--from", "base", "--set", "units=16"], "`model.units` must be 8, as in the model"),
-        (["--from", "base", "--set", "freeze=encodr"], "`freeze` must name layers among"),
-        (["--from", "base", "--set", "rates=encodr=1"], "`rates` must name layers among"),
+        (["--from", "base", "--set", "freeze=encodr"], "`training.freeze` must name layers among"),
+        (["--from", "base", "--set", "rates=encodr=1"], "`training.rates` must name layers among"),
         (["--from", "base", "--set", "rates=encoder"], "`training.rates` must be items such as"),
         (["--set", "new_vocabulary=both"], "`training.new_vocabulary` replaces the vocabularies"),
         (
