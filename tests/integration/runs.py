@@ -71,8 +71,25 @@ def search_eagerly(patch):
     patch.setattr(compiled_search, "compile_arrays", compile_streams)
 
 
+class GraphEncoder:
+    """A model for searches, whose encoder is a graph. It is traced once for all shapes.
+
+    Without a graph, the encoder of a long source takes most of the time of a search.
+    """
+
+    def __init__(self, model):
+        import tensorflow as tf
+
+        self._model = model
+        ids = tf.TensorSpec([None, None], tf.int32)
+        self.encode = tf.function(model.encode, input_signature=[ids], autograph=False)
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)
+
+
 def without_graphs(translator):
-    """Return a copy that searches without graphs and remembers its translations.
+    """Return a copy whose searches take their steps without graphs, and that remembers its outputs.
 
     Its exports have graphs as usual. Many tests compare an export with the translations of the same
     texts, so each text is translated only once with the same options. Do not change the weights of
@@ -90,7 +107,7 @@ def without_graphs(translator):
     class RememberingTranslator(Translator):
         def __init__(self, model, codec, short_list=None, **parts):
             super().__init__(model, codec, short_list, **parts)
-            self._searches, self._known = EagerSearches(model), {}
+            self._searches, self._known = EagerSearches(GraphEncoder(model)), {}
 
         def limit_outputs(self, **limit):
             self._known.clear()
