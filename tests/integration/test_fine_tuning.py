@@ -89,7 +89,7 @@ def test_a_tiny_learning_rate_keeps_old_outputs_although_the_vocabulary_grows(wo
         assert set(new[len(old) :]) == {"é", "ø", "ß"}
     outputs = [[each.text for each in model(OLD_TEXTS)] for model in (before, after)]
     assert outputs[0] == outputs[1] and any(outputs[0])
-    assert "source vocabulary: 26 tokens of the model, 3 new ones" in outcome.err
+    assert "source vocabulary: 26 tokens of the model, 3 new" in outcome.err
     assert (
         f"20 held-out pairs of {work / 'base'}: exact_match {score(before)} before fine-tuning, "
         f"{score(before)} after" in outcome.err
