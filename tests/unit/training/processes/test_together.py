@@ -105,14 +105,26 @@ def started(find, arguments, folder):
         environment = {**os.environ, "JAX_PLATFORMS": "cpu", **variables}
         with log_of(folder, index).open("w") as log:
             processes.append(
-                subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+                subprocess.Popen(
+                    command,
+                    env=environment,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
             )
     try:
         yield processes
     finally:
         for process in processes:
-            process.kill()
+            kill(process)
             process.wait()
+
+
+def kill(process):
+    """Kill a process and its child, as when their machine fails."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def free_port():
@@ -160,7 +172,7 @@ def test_two_processes_train_as_one_and_a_death_stops_both_until_resumed(recipe,
     run = tmp_path / "run"
     with started(by_slurm, [recipe, "--output", run], tmp_path) as processes:
         wait_for_validations(4, run, processes[0], tmp_path)
-        processes[0].send_signal(signal.SIGKILL)
+        kill(processes[0])
         code = processes[1].wait(timeout=60)
     log = log_of(tmp_path, 1).read_text()
     assert code == 2, log
