@@ -9,12 +9,14 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from keras_attention.errors import InputError, TextError
-from keras_attention.files.text_files import decode_lines
+from keras_attention.files.text_files import decode_lines, read_lines
 from keras_attention.native_messages import hide_information
 from keras_attention.text.unknown_tokens import UnknownTokens
 from keras_attention.translation.result import Translation
+from keras_attention.translation.searches.streaming import text_parts
 
 from .device.device_translator import MOST_THREADS, DeviceTranslator
 
@@ -22,8 +24,16 @@ _NAME = "keras-attention-device"
 _INPUT = "standard input"
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as those of `keras-attention`."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print an error without the usage, and exit with code 2."""
+        self.exit(2, f"error: {message}\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Translate the lines of standard input.
+    """Translate the lines of a file or of standard input.
 
     Args:
         arguments: the command's arguments; by default, those of the process.
@@ -31,15 +41,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, or 2 for an error in the file or the input.
     """
-    parser = argparse.ArgumentParser(
-        prog=_NAME, description="Translate each line of standard input with a TFLite file."
+    parser = _Parser(prog=_NAME, description="Translate each line of a text with a TFLite file.")
+    parser.add_argument("model", help="a .tflite file that keras-attention exported")
+    parser.add_argument(
+        "file",
+        nargs="?",
+        default="-",
+        help="file with one text per line (default standard input)",
     )
-    parser.add_argument("file", help="a .tflite file that keras-attention exported")
     parser.add_argument(
         "--beam", action="store_true", help="use beam search with the file's beam width"
     )
     parser.add_argument(
-        "--stream", action="store_true", help="print each token as soon as it is known"
+        "--stream", action="store_true", help="print each output while it is searched"
     )
     parser.add_argument("--threads", type=int, default=1, help="number of CPU threads (default 1)")
     parser.add_argument(
@@ -67,11 +81,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     translator = DeviceTranslator.load(
-        options.file, threads=options.threads, max_tokens=options.max_tokens
+        options.model, threads=options.threads, max_tokens=options.max_tokens
     )
+    name = _INPUT if options.file == "-" else options.file
+    lines = decode_lines(sys.stdin.buffer, name) if name == _INPUT else read_lines(name)
     unknown, number = UnknownTokens(), 0
-    for number, line in enumerate(decode_lines(sys.stdin.buffer, _INPUT), start=1):
-        place = f"{_INPUT}, line {number}"
+    for number, line in enumerate(lines, start=1):
+        place = f"{name}, line {number}"
         try:
             unknown.add(_print(translator, line, options), place)
         except TextError as error:
@@ -85,8 +101,8 @@ def _print(
 ) -> Sequence[str] | None:
     """Print the translation of a line, and return the line's unknown tokens."""
     if options.stream:
-        for step in translator.stream(line):
-            print(step.token, end=" ", flush=True)
+        for part in text_parts(translator.stream(line)):
+            print(part, end="", flush=True)
         print(flush=True)
         source = translator.codec.source
         return source.vocabulary.unknown_tokens(source.split(line))

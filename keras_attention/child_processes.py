@@ -16,7 +16,7 @@ from typing import IO, Any, Generic, TypeVar, cast
 from keras_attention.errors import InputError
 
 _GRACE = 10.0
-"""Seconds in which a process that closed a pipe must end by itself."""
+"""Number of seconds in which a process must end after it has closed a pipe."""
 
 Answer = TypeVar("Answer")
 

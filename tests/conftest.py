@@ -75,8 +75,9 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_collection_modifyitems(items):
     """Sort tests by group, and run the longest groups first.
 
-    No worker ends with a long group then. The groups of variants come before those that use the
-    fixture `trained`, because a worker that needs it while another one trains has to wait.
+    Otherwise one worker could run a long group at the end while the others are idle. The groups of
+    variants come before those that use the fixture `trained`, because a worker that needs it while
+    another one trains has to wait.
     """
     groups = {}
     for item in items:

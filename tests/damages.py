@@ -1,4 +1,4 @@
-"""Damaged JSON with valid checksums: keys are missing, or values have other types or sizes."""
+"""Damaged JSON with valid checksums: keys are missing, or values have the wrong type or size."""
 
 import json
 

@@ -21,7 +21,7 @@ from .assembly.memory import warn_of_memory
 from .assembly.pretrained import load_pretrained
 from .assembly.start_weights import start_from
 from .assembly.teachers import load_teachers
-from .assembly.token_origins import token_origins
+from .assembly.token_origins import codec_origins
 from .batches.pair_batches import PairBatches
 from .batches.recipe_batches import training_batches, validation_batches
 from .data.data_store import DataStore
@@ -130,10 +130,7 @@ def _make_model(
         load_pretrained(recipe.model, model, codec)
         if trained is not None:
             known = (start_model or StartModel.find_again(trained)).translator
-            origins = (
-                token_origins(known.codec.source, codec.source),
-                token_origins(known.codec.target, codec.target),
-            )
+            origins = codec_origins(known.codec, codec)
             start_from(model, known.single_model, origins, recipe.training.rates)
     make_fit_variables(model, len(codec.target.vocabulary))
     return model

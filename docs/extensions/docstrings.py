@@ -12,7 +12,7 @@ BACKTICKS = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 EXAMPLE = re.compile(r"^Example:\n(?=(.*))", re.MULTILINE)
 
 LONGEST = 700
-"""Length, in characters, above which a signature is too long to be of use, as that of a recipe."""
+"""Length, in characters, above which a signature is too long to be useful."""
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -27,7 +27,7 @@ def check_graph(
         name: the file's name, for error messages.
 
     Raises:
-        InputError: if an input or output is missing or has another shape.
+        InputError: if an input or output is missing or has a different shape.
     """
     found = {**runner.get_output_details(), **runner.get_input_details()}
     for tensor, expected in _shapes(signature, codec, manifest).items():

@@ -120,7 +120,7 @@ def source_lengths(codec: TextCodec) -> tuple[int, int]:
 
 
 def check_batch_size(batch_size: int) -> None:
-    """Check the number of texts that a file shall search together.
+    """Check the number of texts to search together with a file.
 
     Raises:
         ValueError: if it is not an integer from 1 to `LARGEST_BATCH`.
@@ -165,6 +165,18 @@ def write_device_file(
             archive.writestr(zipfile.ZipInfo(name), stored)
 
 
+def check_not_folder(path: Path) -> None:
+    """Check that a path is not a folder; the error names the TFLite files in it.
+
+    Raises:
+        InputError: if it is a folder.
+    """
+    if path.is_dir():
+        files = ", ".join(sorted(map(str, path.glob("*.tflite"))))
+        use = f"; use one of {files}" if files else ""
+        raise InputError(f"{path}: expected a .tflite file. Received: a folder{use}.")
+
+
 def read_device_file(file_bytes: bytes, name: str) -> DeviceFile:
     """Check a file and read the archive after its flat buffer.
 
@@ -173,7 +185,8 @@ def read_device_file(file_bytes: bytes, name: str) -> DeviceFile:
         name: the file's name, for error messages.
 
     Raises:
-        InputError: if the file is damaged, of another format, or not exported by keras-attention.
+        InputError: if the file is damaged, of a different format, or not exported by
+            keras-attention.
     """
     if file_bytes[4:8] != b"TFL3":
         raise InputError(

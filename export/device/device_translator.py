@@ -15,14 +15,13 @@ from keras_attention.errors import InputError, TextError, check_positive, check_
 from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.special_tokens import PAD_ID
 from keras_attention.text.batched_texts import EncodedText, map_texts
-from keras_attention.text.source_features import add_features
 from keras_attention.translation.codec import pad
 from keras_attention.translation.result import StreamedToken, Translation
 from keras_attention.translation.searches.streaming import stream_tokens
 
 from .device_checks import check_graph
 from .device_choice import choose_greedily
-from .device_file import BATCHED, SIGNATURES, read_device_file
+from .device_file import BATCHED, SIGNATURES, check_not_folder, read_device_file
 from .interpreter import Runtime
 
 FEWEST = 1 / 4
@@ -111,10 +110,12 @@ class DeviceTranslator:
             max_tokens: largest number of tokens of a text; see the class.
 
         Raises:
-            InputError: if the file is missing, damaged, of a newer format, or not exported by
-                keras-attention; if `max_tokens` is more than 65,536, or more than the file accepts.
+            InputError: if the file is missing, a folder, damaged, of a newer format, or not
+                exported by keras-attention; if `max_tokens` is more than 65,536, or more than the
+                file accepts.
             ValueError: if `threads` or `max_tokens` is out of its range.
         """
+        check_not_folder(Path(path))
         content = read_artefact(path, largest=LARGEST_MODEL)
         return cls(content, str(path), threads=threads, max_tokens=max_tokens)
 
@@ -163,8 +164,8 @@ class DeviceTranslator:
             TextError: if a text has more than `max_tokens` tokens; raised after the translations of
                 the texts before it.
         """
-        self.codec.source.features.check(features or {})
-        return self._translate_each(add_features(check_texts(texts), features or {}), beam)
+        texts = self.codec.source.features.add_to(check_texts(texts), features)
+        return self._translate_each(texts, beam)
 
     def _translate_each(self, texts: Iterable[str], beam: bool) -> Iterator[Translation]:
         if self.batch_size > 1:
@@ -220,8 +221,7 @@ class DeviceTranslator:
             TextError: if the text has more than `max_tokens` tokens; raised when the first token is
                 requested.
         """
-        self.codec.source.features.check(features or {})
-        (text,) = add_features([text], features or {})
+        (text,) = self.codec.source.features.add_to([text], features)
         source, words = self._source(text), self.codec.source.tokens(text)
         limit = self.codec.settings.max_length if len(words) > 1 else 0
         encoded = self.run("encode", source=source)

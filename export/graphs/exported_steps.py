@@ -104,7 +104,7 @@ def check_terms(terms: Any, codec: TextCodec, options: SearchOptions, *, limited
     Raises:
         OptionError: if the export's outputs are limited, or the search is greedy.
         TextError: if a term cannot be used. The error contains the number of its entry.
-        InputError: if Keras runs on another backend than TensorFlow.
+        InputError: if Keras does not run on TensorFlow.
     """
     entries = term_entries(terms)
     if limited:

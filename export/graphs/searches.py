@@ -115,7 +115,7 @@ def raw_variables(model: Model) -> list[tf.Variable]:
     """Return the TensorFlow variables that hold a model's Keras variables.
 
     Raises:
-        InputError: if Keras runs on another backend, from which a model cannot be exported.
+        InputError: if Keras does not run on TensorFlow, which export requires.
     """
     variables = [variable.value for member in members_of(model) for variable in member.variables]
     if not all(isinstance(variable, tf.Variable) for variable in variables):

@@ -131,8 +131,8 @@ def check_manifest(folder: Path) -> dict[str, Any]:
     """Return the manifest of a folder after comparing every file with it.
 
     Raises:
-        InputError: if the manifest is missing, damaged or of another format, or a file is missing,
-            damaged or not listed in it.
+        InputError: if the manifest is missing, damaged or of a different format, or a file is
+            missing, damaged or not listed in it.
     """
     manifest = _read(folder)
     expected, found = manifest["files"], _files(folder)

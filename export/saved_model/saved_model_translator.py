@@ -18,7 +18,7 @@ from keras_attention.files.artefacts import read_unchanged
 from keras_attention.files.workspaces import put_back_replaced
 from keras_attention.text.graph.graph_subword import import_tensorflow_text
 from keras_attention.text.padded_batches import BATCH_NUMBERS, BATCH_TOKENS, batch_by_tokens
-from keras_attention.text.source_features import SourceFeatures, add_features
+from keras_attention.text.source_features import SourceFeatures
 from keras_attention.text.text_limit import TextLimit
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.file_names import GRAPH_FILE
@@ -186,8 +186,8 @@ class SavedModelTranslator:
             check_texts(texts)
             check_positive(batch_size=batch_size)
         self._mark.check_process()
-        SourceFeatures(self.manifest.get("source_features")).check(features or {})
-        texts = add_features(texts if whole else [texts], features or {})
+        known = SourceFeatures(self.manifest.get("source_features"))
+        texts = known.add_to(texts if whole else [texts], features)
         search = check_search(nbest, **search)
         if not whole:
             check_streamed(nbest=nbest, terms=terms, **search)
@@ -271,7 +271,7 @@ class SavedModelTranslator:
         )
 
     def fits(self, codec: TextCodec) -> Callable[[str], bool]:
-        """Return a function that tells whether a text is within the export's limits.
+        """Return a function that returns whether a text is within the export's limits.
 
         Args:
             codec: the codec of the exported model.

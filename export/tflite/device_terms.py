@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from keras_attention.errors import check_texts
-from keras_attention.text.source_features import add_features
 from keras_attention.translation.result import Translation
 
 from ..device.device_translator import DeviceTranslator
@@ -48,16 +47,16 @@ def translate_with_terms(
         OptionError: if the beam is too narrow, or the outputs of the file are limited.
         TextError: if a term cannot be used. When the iterator runs: if a text is too long, or its
             terms do not fit; the translations of the texts before it are yielded first.
-        InputError: if Keras runs on another backend than TensorFlow.
+        InputError: if Keras does not run on TensorFlow.
     """
     codec = device.codec
-    codec.source.features.check(features or {})
+    texts = codec.source.features.add_to(check_texts(texts), features)
     options = codec.settings.options(beam_width=beam_width or device.manifest["beam_width"])
     rule = check_terms(terms, codec, options, limited=device.automaton is not None)
     return translate_forced(
         _steps(device),
         codec,
-        add_features(check_texts(texts), features or {}),
+        texts,
         rule,
         options,
         limit=device.text_limit,

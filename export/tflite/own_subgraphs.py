@@ -13,9 +13,9 @@ def separate_signatures(model: Any) -> None:
     """Give each signature its own subgraphs for its loops and branches.
 
     The converter lets signatures share equal subgraphs, and the runtime resizes a shared subgraph
-    to the last source. If you then call another signature with a source of another length, it may
-    fail, because the runtime resizes a subgraph only when the signature's own inputs change. The
-    copies use the same weights.
+    to the last source. If you then call another signature with a source of a different length, it
+    may fail, because the runtime resizes a subgraph only when the signature's own inputs change.
+    The copies use the same weights.
     """
     taken: set[int] = set()
     for signature in model.signatureDefs:
@@ -29,7 +29,7 @@ def _separate(model: Any, index: int, taken: set[int], own: dict[int, int]) -> N
         model: the flat buffer as objects.
         index: the index of the calling subgraph, which belongs to one signature only.
         taken: the indices of the subgraphs that any signature uses; this function adds to them.
-        own: for each subgraph that the signature called in the converted file, its own one.
+        own: the signature's own copy of each subgraph that it calls in the converted file.
     """
     for operator in model.subgraphs[index].operators:
         for field in _CALLED:

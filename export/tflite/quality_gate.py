@@ -208,7 +208,7 @@ def _decoded(
 def _timed(
     device: DeviceTranslator, sources: Texts, advance: Callable[[int], object]
 ) -> tuple[list[Translation], float]:
-    """Return the translations, and the processor time of one in milliseconds.
+    """Return the translations, and the processor time of one translation in milliseconds.
 
     The time is the median, or the mean if the file translates several texts at once.
     """

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, check_texts
 from keras_attention.files.artefacts import LARGEST_MODEL, read_artefact
 from keras_attention.files.atomic_writes import write_atomically
 from keras_attention.files.schema import JsonFile, list_of, text
@@ -73,12 +73,14 @@ def export_web(
         The path of the folder.
 
     Raises:
-        InputError: if the file has another tokenizer or a batch size, the runtime is missing, an
-            example has too many tokens, or the folder has other files.
+        InputError: if the file has a different tokenizer or a batch size, the runtime is missing,
+            an example has too many tokens, or the folder has other files.
+        TypeError: if `examples` is not an iterable of strings.
 
     Example:
         export_web("saved_models/pretrained/dates.tflite", "page", runtime=".")
     """
+    examples = list(check_texts(examples, "examples"))
     found, name = find_runtime(Path(runtime)), os.fspath(model)
     check_web_folder(folder)
     content = read_artefact(model, largest=LARGEST_MODEL)
@@ -97,7 +99,7 @@ def export_web(
         (temporary / _MODEL).write_bytes(content)
         size = len(content) + loaded_bytes(found)
         (temporary / "index.html").write_text(_index(title, size), encoding="utf-8")
-        values = {"format": FORMAT, "title": title, "model": _MODEL, "examples": list(examples)}
+        values = {"format": FORMAT, "title": title, "model": _MODEL, "examples": examples}
         (temporary / PAGE_FILE).write_text(
             json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )

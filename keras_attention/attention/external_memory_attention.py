@@ -38,7 +38,7 @@ class ExternalMemoryAttention(AttentionMechanism):
     read head. Both heads start at the last slot. The circular shift moves them from there to the
     first slot.
 
-    A model that learns to shift its heads can generalise to longer sources than those of training.
+    A model that learns to shift its heads can generalise to longer sources than those in training.
     Use the layer with the placement `"before"`: the LSTM is then the controller of the paper.
 
     Args:

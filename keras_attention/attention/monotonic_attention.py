@@ -51,8 +51,8 @@ class MonotonicAttention(ContentAttention):
 
     Raises:
         TypeError: if `content` is not a mechanism.
-        ValueError: if `content` does more than define a score or has another mapping, or if `noise`
-            is negative.
+        ValueError: if `content` does more than define a score or has a different mapping, or if
+            `noise` is negative.
 
     Example:
     >>> import numpy as np

@@ -52,7 +52,7 @@ def read_settings(given: Iterable[str], allowed: Collection[str]) -> dict[str, A
     return settings
 
 
-def _check_export(path: Path) -> Path:
+def check_export(path: Path) -> Path:
     """Return the path of a model's folder or TFLite file; raise an InputError for other files."""
     return path if path.suffix == ".tflite" else _check_folder(path)
 
@@ -66,7 +66,7 @@ ExportedModel = Annotated[
     typer.Argument(
         metavar="MODEL",
         help="The folder of a trained model. With --web also a .tflite file.",
-        callback=_check_export,
+        callback=check_export,
     ),
 ]
 KerasModel = Annotated[

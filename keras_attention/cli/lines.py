@@ -6,6 +6,7 @@ import sys
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from enum import Enum
 from itertools import chain, islice
 from operator import itemgetter
@@ -13,10 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_attention.errors import InputError
-from keras_attention.files.patterns import matching_files
+from keras_attention.files.path_errors import not_readable
+from keras_attention.files.patterns import has_wildcard, matching_files
 from keras_attention.files.text_files import (
     count_lines,
     decode_lines_or_errors,
+    read_lines,
     read_lines_or_errors,
 )
 
@@ -24,6 +27,9 @@ Line = str | InputError
 """A line, or the error that explains why it cannot be used."""
 
 STANDARD_INPUT = "standard input"
+
+_MARKS = {"tsv": "\t", "csv": ",;\t", "jsonl": "{"}
+"""Characters in the first line of a table or of records, by format, which is also the suffix."""
 
 
 class OnError(str, Enum):
@@ -157,6 +163,30 @@ def _input_files(file: str, besides: Collection[Path]) -> list[str]:
             "unfinished output."
         )
     return kept
+
+
+def check_exists(file: str) -> None:
+    """Check that the input of `translate` exists, before a model is loaded."""
+    if file != "-" and not (has_wildcard(file) or os.path.lexists(file)):
+        problem = not_readable(file, "No such file or directory")
+        raise InputError(f"{problem} To translate a text, pass it on standard input.")
+
+
+def note_table(file: str | None, advice: str = "") -> None:
+    """Print a note if a file that is read as lines seems to be a table or to contain records.
+
+    Args:
+        file: the file or the pattern; None or `-` for other input.
+        advice: how to translate a column of the table, with `{}` for its format.
+    """
+    path = "" if file in (None, "-") else matching_files(str(file))[0]
+    suffix = Path(path.removesuffix(".gz")).suffix[1:].lower()
+    if suffix not in _MARKS or not os.path.isfile(path):
+        return
+    with suppress(InputError):  # the error is raised when the file is read
+        if set(_MARKS[suffix]) & set(next(read_lines(path), "")):
+            note = f"note: {path} seems to be {suffix}, but each line is read as one text."
+            print(" ".join([note, advice.format(suffix)]).strip(), file=sys.stderr)
 
 
 def input_name(file: str) -> str:

@@ -4,6 +4,7 @@ import gc
 import io
 import os
 import sys
+import warnings
 from contextlib import suppress
 from typing import Any, TextIO
 
@@ -15,6 +16,7 @@ from keras_attention.files.path_errors import reason_not_written
 from keras_attention.lean_imports import import_lean
 from keras_attention.native_messages import hide_start_messages
 
+_DEFAULT_FORMAT = warnings.formatwarning
 _INTERRUPTED = 130
 """Typer's exit code for a command that raised `KeyboardInterrupt`; older versions raise `Abort`."""
 
@@ -31,6 +33,7 @@ def main() -> None:
             _prepare_tensorflow()
             _collect_rarely()
             _write_utf8()
+            warnings.formatwarning = _format_warning
             if conflict := describe_conflict():
                 print(f"warning: {conflict}", file=sys.stderr)
             code = _run()
@@ -81,8 +84,11 @@ def _as_sentence(error: Exception, reason: str) -> Exception:
 def _report(error: Exception) -> int:
     """Print an error in one line on standard error, and return the exit code."""
     from keras_attention.cli.search_options import in_options
+    from keras_attention.cli.unknown_options import explain_unknown_option
 
-    message = error.format_message() if hasattr(error, "format_message") else in_options(error)
+    message = explain_unknown_option(error)
+    if not message:
+        message = error.format_message() if hasattr(error, "format_message") else in_options(error)
     try:
         sys.stdout.flush()
     except OSError:
@@ -90,6 +96,13 @@ def _report(error: Exception) -> int:
     if message:  # empty if there are no arguments: typer has printed the help
         print("error: " + " ".join(message.split()), file=sys.stderr)
     return 2
+
+
+def _format_warning(message: Any, category: type[Warning], *place: Any, **line: Any) -> str:
+    """Return a warning as text. Those for users name no place in the source code."""
+    if category is UserWarning:
+        return f"warning: {message}\n"
+    return _DEFAULT_FORMAT(message, category, *place, **line)
 
 
 def _drop_output() -> None:

@@ -53,7 +53,7 @@ def read_limit(
         return {}
     texts = AllowedTexts(read_lines(allowed))
     texts.path = allowed
-    if not any(texts):
+    if not any(text.strip() for text in texts):
         raise InputError(f"{allowed}: expected an allowed output per line. Received: no text.")
     return {"allowed": texts}
 

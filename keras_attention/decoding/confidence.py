@@ -148,7 +148,7 @@ class Confidence:
 
     @classmethod
     def from_bytes(cls, file_bytes: bytes, where: str, weights: str) -> Confidence | None:
-        """Return the confidence in a file; None if it was measured with other weights.
+        """Return the confidence in a file; None if it was measured with different weights.
 
         Args:
             file_bytes: the content of the file.

@@ -47,7 +47,7 @@ def check_option(option: Setting, value: object) -> Any:
     """Return the value of one option, checked and converted to its type.
 
     Raises:
-        OptionError: if the value has another type or is out of the option's range.
+        OptionError: if the value has a different type or is out of the option's range.
     """
     try:
         return option.check(value)

@@ -37,7 +37,7 @@ def check_sampler(sampler: Any) -> None:
 
     Raises:
         ValueError: if it is a string that is not in `SAMPLERS`, or an option is out of its range.
-        TypeError: if it has another type, or an option is unknown.
+        TypeError: if it has a different type, or an option is unknown.
     """
     if isinstance(sampler, Mapping):
         # `search` refuses options that contradict each other, because it knows all of them.
@@ -92,6 +92,8 @@ def sampler_options(
             raise OptionError(name, rule, **{name: given[name]})
     if sampler in _REQUIRED and sampler not in given:
         raise OptionError(sampler, f"must be given with the sampler {sampler!r}", **{sampler: None})
+    if sampler == "top_k" and given["top_k"] == 0:  # 0 draws from all tokens
+        raise OptionError("top_k", "must be at least 1 with the sampler 'top_k'", top_k=0)
     if sampler != "beam":
         return {"beam_width": 1, **fixed, **given}
     width = given.get("beam_width", own_width if own_width > 1 else BEAM_WIDTH)

@@ -93,7 +93,7 @@ class ShortList:
             sizes: the number of source ids and the number of target ids of the model.
 
         Raises:
-            InputError: if the file is damaged, or belongs to a model with other sizes.
+            InputError: if the file is damaged, or belongs to a model with different sizes.
         """
         try:
             with zipfile.ZipFile(io.BytesIO(file_bytes)) as archive:

@@ -25,7 +25,7 @@ class FusedAdam(keras.optimizers.Adam):
         **options: arguments of `keras.optimizers.Adam`.
 
     Raises:
-        ValueError: by `build`, if the number of factors is not that of the variables.
+        ValueError: by `build`, if there is not one factor for each variable.
 
     Example:
     >>> from keras_attention.fast.fused_adam import FusedAdam

@@ -18,7 +18,7 @@ from keras_attention.files.path_errors import not_readable
 from keras_attention.files.schema import JsonFile, Kind, dictionary_of, format_json
 
 _SETTLED = 2 * 10**9
-"""Nanoseconds after which a second change of a file gets another time than the first one.
+"""Nanoseconds after which a second change of a file gets a different time from the first one.
 
 This holds on every file system. FAT has the coarsest clock, with ticks of 2 seconds.
 """

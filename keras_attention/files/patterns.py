@@ -1,4 +1,4 @@
-"""Files that a pattern with wildcards names, such as `parts/*.tsv`."""
+"""The files that match a pattern with wildcards, such as `parts/*.tsv`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def matching_files(path: str, folder: str = "") -> list[str]:
     """Return the files that a path names: the path itself, or all files that match a pattern.
 
     Args:
-        path: A path, or a pattern: `*` is any text without `/`, `?` any character, and `**` any
-            folders. If a file has exactly this name, only that file is returned.
+        path: A path, or a pattern: `*` matches any text without `/`, `?` any one character, and
+            `**` any folders. If a file has exactly this name, only that file is returned.
         folder: The folder that a relative path starts from; its name is never a pattern.
 
     Returns:
         The files, sorted by their paths. A path without wildcards need not exist.
 
     Raises:
-        InputError: If no file matches a pattern.
+        InputError: If the path is a folder, or no file matches a pattern.
 
     Example:
         >>> import pathlib, tempfile
@@ -36,6 +36,11 @@ def matching_files(path: str, folder: str = "") -> list[str]:
         ['a.tsv', 'b.tsv']
     """
     whole = os.path.join(folder, path)
+    if os.path.isdir(whole):
+        raise InputError(
+            f"{whole}: expected a file, or a pattern for several files, such as "
+            f"'{os.path.join(whole, '*')}'. Received: a folder."
+        )
     if not has_wildcard(path) or os.path.lexists(whole):
         return [whole]
     pattern = os.path.join(glob.escape(folder), path.replace("[", "[[]"))

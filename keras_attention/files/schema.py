@@ -65,8 +65,8 @@ integer of at least 1. Received: 0.
         """Parse the content of a file, check it and return its object.
 
         Raises:
-            InputError: If it is not a JSON object, has another format, lacks a key, or has a value
-                of the wrong kind.
+            InputError: If it is not a JSON object, has a different format, lacks a key, or has a
+                value of the wrong kind.
         """
         value = parse_json(file_bytes, where, self.name, finite=self.finite)
         if not isinstance(value, dict):

@@ -50,7 +50,7 @@ class WaitingLock:
                 self._lock.acquire(timeout=DELAY)
             except Timeout:
                 _logger.info(
-                    "%s: waits for another process, which writes this folder", self._folder
+                    "%s: waiting for another process, which is writing this folder", self._folder
                 )
                 self._lock.acquire()
         except FileNotFoundError:  # another process has removed the empty folder

@@ -314,7 +314,7 @@ class AttentionCell(DecoderCell):
             h, memory, mask, keys, attention_state, training
         )
         output = self._project([context, h], inputs)
-        # A mechanism with another dtype policy computes in its own dtype.
+        # A mechanism with a different dtype policy computes in its own dtype.
         return output, ops.cast(alignment, output.dtype), attention_state
 
     def _attend(

@@ -39,7 +39,8 @@ class AttentionPooling(Configured, keras.layers.Layer):
 
     Raises:
         TypeError: if `attention` is not a mechanism.
-        ValueError: if `queries` or `query_units` is not a positive integer.
+        ValueError: if `queries` or `query_units` is not a positive integer, or the inputs or the
+            mask have another shape.
 
     Example:
     >>> import numpy as np
@@ -74,6 +75,7 @@ class AttentionPooling(Configured, keras.layers.Layer):
         )
         self.initializer = keras.initializers.get(initializer)
         self.supports_masking = True
+        self.input_spec = keras.layers.InputSpec(ndim=3)
 
     def build(self, input_shape: Any) -> None:
         """Create the queries and the weights of the mechanism for a sequence `[B, S, D]`."""

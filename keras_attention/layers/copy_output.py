@@ -41,8 +41,8 @@ class CopyOutput(Configured, keras.layers.Layer):
         alignment: `[N, S]` or `[B, T, S]`, where `N = B * K` for `K` hypotheses per source.
         copies: `target_ids` of the source, `[B, S]`.
         pointers: optional, `[B, T, S]`: 1 where the target token to be predicted is unknown and
-            equals the source token, else 0. If a step has a 1, the probability of `<unk>` is only
-            that of copying from the source tokens marked 1. The remaining probability of `<unk>`
+            equals the source token, else 0. If a step has a 1, the probability of `<unk>` counts
+            only copying from the source tokens marked 1. The remaining probability of `<unk>`
             moves to the padding id, which is never the right prediction.
 
     Returns:

@@ -124,9 +124,9 @@ class DecoderCell(Configured, keras.layers.Layer):
         dropout_masks: DropoutMasks = NO_DROPOUT,
         training: bool = False,
     ) -> tuple[Tensor, Any, Tensor]:
-        """Run all steps at once, and return the same results as `call` step by step.
+        """Run all steps at once, with the same results as a `call` for each step.
 
-        Only a cell that is not `recurrent` has this method.
+        Every cell that is not `recurrent` overrides this method.
 
         Args:
             inputs: `[B, T, E]`.

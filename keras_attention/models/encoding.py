@@ -30,7 +30,8 @@ def run_encoder(
         training: whether dropout is active.
 
     Raises:
-        ValueError: if the encoder returns something else, or its mask has another number of steps.
+        ValueError: if the encoder returns something else, or its mask has a different number of
+            steps.
     """
     masked = mask is not None and "mask" in inspect.signature(encoder.call).parameters
     outputs = encoder(inputs, training=training, **({"mask": mask} if masked else {}))

@@ -45,8 +45,8 @@ class Ensemble:
             and of ids of each source feature; other settings may differ.
 
     Raises:
-        ValueError: if there is no model, if a model is of another class, or if the numbers of ids
-            differ.
+        ValueError: if there is no model, if a model is of a different class, or if the numbers of
+            ids differ.
 
     Example:
         >>> import numpy as np

@@ -67,9 +67,9 @@ class Seq2Seq(TextModel):
         attention: an `AttentionMechanism`, or `None` for a model without attention.
         source_shape: shape of the features of one source, such as `(None, 13)` for any number of
             steps of 13 numbers. A step with only zeros is padding. Features with more axes, such as
-            images `(28, 28, 1)`, have no padding and need a custom encoder. With a shape of one
-            axis, a custom encoder receives ids without embedding. Default `None`: the source is
-            ids, which are embedded.
+            images `(28, 28, 1)`, have no padding and need a custom encoder. A shape with one
+            axis, such as `(None,)`, means ids that are not embedded; they also need a custom
+            encoder. Default `None`: the source is ids, which are embedded.
         source_features: for each source feature, such as the language, the number of its ids. The
             encoder reads their embeddings together with the embedding of every token; see
             `FeatureEmbedding`. Each source must begin with the ids of its features, which are not
@@ -287,7 +287,7 @@ class Seq2Seq(TextModel):
         pointers: Tensor | None,
         unpack: Callable[[Tensor], Tensor] | None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Return what `teacher_forced` returns, but with the logits that the loss maps."""
+        """Return what `teacher_forced` returns, but with the logits that the loss expects."""
         memory, state = self.encode(source, training=training)
         embedded = self.embedding_dropout(self.target_embedding(target), training=training)
         outputs, alignment, _ = self.decoder(
@@ -398,7 +398,7 @@ class Seq2Seq(TextModel):
 
     @property
     def vocabulary_sizes(self) -> tuple[int | None, int]:
-        """The numbers of source ids, `None` for features, and of target ids."""
+        """The number of source ids (`None` for features) and the number of target ids."""
         return self.settings.source_vocabulary_size, self.settings.target_vocabulary_size
 
     @property

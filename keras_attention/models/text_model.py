@@ -17,7 +17,7 @@ from keras_attention.decoding.options import SearchOptions
 from keras_attention.decoding.samplers import Sampler, check_sampler, sampler_options
 from keras_attention.decoding.search import search
 from keras_attention.errors import OptionError
-from keras_attention.models.texts import has_texts, is_text_dataset, read_texts
+from keras_attention.models.texts import has_texts, is_text_dataset, read_column, read_texts
 from keras_attention.models.training.training_model import TrainingModel
 from keras_attention.ops.ids import concrete
 
@@ -110,7 +110,7 @@ class TextModel(TrainingModel):
 
         Raises:
             TextError: if a text has too many tokens.
-            TypeError: if texts are given in another form, or to a model without a preprocessor.
+            TypeError: if texts are given in a different form, or to a model without a preprocessor.
             ValueError: if an id is not in the vocabulary, if `target_in` is not `target_out`
                 shifted right, or if `class_weight` is given, because Keras would interpret ids
                 `[B, T]` as one-hot rows of `T` classes.
@@ -273,11 +273,11 @@ class TextModel(TrainingModel):
         if is_text_dataset(x):
             self._check_reads_texts()
             return self.preprocessor.encode_dataset(x), y
-        sources = None if isinstance(x, str) else read_texts(x)
-        if sources is None:
+        sources = read_column(x)
+        if sources is None or not (sources or self.preprocessor):
             return x, y
         self._check_reads_texts()
-        targets = None if isinstance(y, str) else read_texts(y)
+        targets = read_column(y)
         if targets is None:
             raise TypeError(
                 "`y` must be the targets, as many strings as the sources in `x`. "
@@ -289,8 +289,9 @@ class TextModel(TrainingModel):
         if has_texts(x):
             raise TypeError(
                 "texts must be given as lists or arrays of strings, the sources as `x` and the "
-                "targets as `y`, or as a tf.data.Dataset of batches of both; for outputs, call "
-                f"`generate`. Received: texts in an x of type {type(x).__name__}."
+                "targets as `y`, or as a tf.data.Dataset of batches of both, but not in a "
+                "generator or PyDataset; for outputs, call `generate`. "
+                f"Received: texts in an x of type {type(x).__name__}."
             )
         super()._check_batch(x, y)
 
@@ -303,8 +304,8 @@ def check_preprocessor(preprocessor: Any, model: Any) -> None:
     """Check that a preprocessor, unless it is None, belongs to a model.
 
     Raises:
-        TypeError: if it is of another type.
-        InputError: if the model has vocabularies or source features of other sizes.
+        TypeError: if it is of a different type.
+        InputError: if the model has vocabularies or source features of different sizes.
     """
     if preprocessor is None:
         return

@@ -39,6 +39,16 @@ def read_texts(values: Any) -> list[Any] | None:
     return _strings(array) if is_text else None
 
 
+def read_column(values: Any) -> list[Any] | None:
+    """Return the sources or the targets of `fit`; None if they are not several texts.
+
+    An empty list counts as texts.
+    """
+    if isinstance(values, str):
+        return None
+    return [] if isinstance(values, list | tuple) and not values else read_texts(values)
+
+
 def is_text_dataset(values: Any) -> bool:
     """Return whether an argument is a `tf.data.Dataset` with strings in its elements."""
     if not (hasattr(values, "element_spec") and hasattr(values, "take")):

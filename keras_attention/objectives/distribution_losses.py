@@ -13,7 +13,7 @@ def consistency_loss(first: Tensor, second: Tensor, weights: Tensor) -> Tensor:
 
     Args:
         first: logits or log-probabilities of one pass, float tensor `[B, T, V]`.
-        second: the same for another pass, with other dropout masks.
+        second: the same for another pass, with different dropout masks.
         weights: weight of each target token, float tensor `[B, T]`; 0 for padding.
 
     Returns:

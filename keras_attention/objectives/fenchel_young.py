@@ -92,11 +92,16 @@ def check_loss(loss: Any, mapping: str) -> None:
 
     Args:
         loss: the loss that the model was compiled with. None is accepted, and for softmax also any
-            loss that is not from this library.
+            loss that is not from this library, unless it reads probabilities.
         mapping: the model's `output_mapping`.
     """
     if isinstance(loss, MaskedLoss) and loss.mapping == mapping:
         return
+    if mapping == "softmax" and _reads_probabilities(loss):
+        raise ValueError(
+            "`loss` must read logits, which a Seq2Seq returns; use MaskedCrossentropy(), or a loss "
+            f"with from_logits=True. Received: loss={_describe(loss)}."
+        )
     if loss is None or mapping == "softmax" and not isinstance(loss, MaskedLoss):
         return
     fitting = "MaskedCrossentropy()" if mapping == "softmax" else f"MaskedFenchelYoung({mapping!r})"
@@ -104,6 +109,15 @@ def check_loss(loss: Any, mapping: str) -> None:
         f"`loss` must be {fitting} for a model with output_mapping={mapping!r}. "
         f"Received: loss={_describe(loss)}."
     )
+
+
+def _reads_probabilities(loss: Any) -> bool:
+    """Return whether a cross-entropy of Keras expects probabilities instead of logits."""
+    losses = keras.losses
+    found = losses.get(loss) if isinstance(loss, str) else loss
+    if isinstance(found, losses.SparseCategoricalCrossentropy | losses.CategoricalCrossentropy):
+        return not found.from_logits
+    return found in (losses.sparse_categorical_crossentropy, losses.categorical_crossentropy)
 
 
 def _describe(loss: Any) -> str:

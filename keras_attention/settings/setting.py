@@ -37,7 +37,7 @@ class Setting:
         numbers: whether a string setting also accepts an integer, which it converts.
         unset: the number that a recipe writes for a default of `None`, because TOML has no `None`.
         kind: the type of the values if the default does not show it.
-        other: a function that returns whether to accept a value of another type unchanged.
+        other: a function that returns whether to accept a value of a different type unchanged.
         other_doc: that other type in words, for the error message of `choices`.
 
     Example:
@@ -109,7 +109,7 @@ class Setting:
         return isinstance(value, Real) and not isinstance(value, bool) and value == self.unset
 
     def _convert(self, value: object) -> Any:
-        """Return the value in the type of the setting, or None if it has another type."""
+        """Return the value in the type of the setting, or None if it has a different type."""
         if isinstance(value, bool):  # in Python, a bool is an int too
             return value if self._type is bool else None
         if self._type is float and isinstance(value, Real):

@@ -31,7 +31,8 @@ class PieceModel:
     `learn_subwords` makes: without their own normalization and without user-defined symbols.
 
     Raises:
-        ValueError: if the model is of another kind or damaged; damage may raise other errors too.
+        ValueError: if the model is of a different kind or damaged; damage may raise other errors
+            too.
 
     Reference: Kudo and Richardson 2018, https://arxiv.org/abs/1808.06226
     """

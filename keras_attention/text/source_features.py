@@ -95,6 +95,22 @@ class SourceFeatures:
         except InputError:
             return cls()
 
+    def extend(self, learned: SourceFeatures) -> SourceFeatures:
+        """Return these features with the values of other ones after their own.
+
+        Args:
+            learned: features with the same names, in any order.
+
+        Example:
+            >>> known = SourceFeatures({"language": ["fre", "kor"]})
+            >>> known.extend(SourceFeatures({"language": ["ice", "kor"]})).to_json()
+            {'language': ['fre', 'kor', 'ice']}
+        """
+        new = learned.to_json()
+        return SourceFeatures(
+            {name: list(dict.fromkeys([*own, *new[name]])) for name, own in self.to_json().items()}
+        )
+
     def __len__(self) -> int:
         """Return the number of features."""
         return len(self.vocabularies)
@@ -178,6 +194,15 @@ class SourceFeatures:
                     f"expected the source feature {name} with one of the values "
                     f"{self._listed(name)}{nearest}. Received: {value!r:.{_SHOWN}}."
                 )
+
+    def add_to(self, texts: Iterable[str], given: Mapping[str, str] | None) -> Any:
+        """Check the features that a caller gives, and add them to texts.
+
+        Raises:
+            InputError: as in `check`.
+        """
+        self.check(given or {})
+        return add_features(texts, given or {})
 
     def _listed(self, name: str) -> str:
         values = self.to_json()[name]

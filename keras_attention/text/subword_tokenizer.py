@@ -149,7 +149,7 @@ class SubwordTokenizer(Tokenizer):
     def with_characters(self, characters: Iterable[str]) -> SubwordTokenizer:
         """Return a tokenizer that also knows other characters, as pieces after the known ones.
 
-        Known pieces keep their ids, and only the new characters of a text get other ids.
+        Known pieces keep their ids, and only the new characters of a text get new ids.
 
         Args:
             characters: Characters that no piece contains. U+0000 is left out, because a

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from copy import copy
 from typing import Any, ClassVar
 
 from keras_attention.errors import InputError
@@ -129,6 +130,12 @@ class Tokenizer(ABC):
     def split(self, text: str) -> list[str]:
         """Normalize a text and return its tokens, without special tokens."""
         return self.cut(self.normalize(self.features.text_of(text)))
+
+    def with_features(self, features: SourceFeatures) -> Tokenizer:
+        """Return this tokenizer for texts that carry other features."""
+        changed = copy(self)
+        changed.features = features
+        return changed
 
     def join(self, tokens: Iterable[str]) -> str:
         """Join tokens to a text in normal form C."""

@@ -83,7 +83,7 @@ def load_confidence(folder: Path, file: Path) -> Confidence:
     """Load temperature and threshold from a model's folder, if they belong to the model.
 
     They are ignored, with a warning, if the model was trained further after they were measured. A
-    checkpoint in the folder does not use them, because it has other weights.
+    checkpoint in the folder does not use them, because it has different weights.
 
     Raises:
         InputError: if a file is damaged.
@@ -94,8 +94,8 @@ def load_confidence(folder: Path, file: Path) -> Confidence:
     confidence = Confidence.from_bytes(read_artefact(path), str(path), identify_weights(file))
     if confidence is None and file.name == MODEL_FILE:
         _logger.warning(
-            "note: %s: ignored, because it was measured with other weights than those in %s; run "
-            "`keras-attention evaluate %s --save-confidence` again.",
+            "note: %s: ignored, because it was measured with weights that differ from those in %s; "
+            "run `keras-attention evaluate %s --save-confidence` again.",
             *(path, file.name, shlex.quote(str(folder))),
         )
     return confidence or Confidence()

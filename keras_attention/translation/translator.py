@@ -30,13 +30,16 @@ from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.progress import is_interactive, report_progress
 from keras_attention.settings.arguments import keyword_arguments
 from keras_attention.text.padded_batches import BATCH_NUMBERS, BATCH_TOKENS
-from keras_attention.text.source_features import add_features
 from keras_attention.text.text_limit import default_limit
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation.batched_pairs import EncodedPair, map_pairs
 from keras_attention.translation.codec import TextCodec, pad
 from keras_attention.translation.compatibility import check_sizes, make_codec
-from keras_attention.translation.folders.presets import find_preset, write_card
+from keras_attention.translation.folders.presets import (
+    check_preset_folder,
+    find_preset,
+    write_card,
+)
 from keras_attention.translation.folders.translator_folder import (
     TranslatorParts,
     load_members,
@@ -142,8 +145,8 @@ class Translator:
 
         Raises:
             InputError: if the folder is missing, does not contain a model, or has a damaged file.
-                Also if a member of an ensemble is missing, or has other tokenizers than the first
-                member.
+                Also if a member of an ensemble is missing, or its tokenizers differ from those of
+                the first member.
         """
         return cls(**load_parts(Path(path))._asdict())
 
@@ -273,8 +276,8 @@ class Translator:
         without a confidence and a limit. `load` can also read such a subfolder as a single model.
 
         Raises:
-            InputError: if a single model is written to an ensemble's folder, or the reverse; if the
-                `output_rule` was made from an automaton.
+            InputError: if `folder` is a file; if a single model is written to an ensemble's folder,
+                or the reverse; if the `output_rule` was made from an automaton.
         """
         save_parts(self._parts, Path(folder))
 
@@ -311,7 +314,15 @@ class Translator:
                 licence.
             **tags: further entries of the card's header, such as `license="cc-by-sa-4.0"` and
                 `language="ko"`.
+
+        Raises:
+            InputError: if `folder` is an address or a file, or has a README.md but no model.
+            TypeError: if `metrics` or `training` is not a mapping.
         """
+        check_preset_folder(folder)
+        for name, value in (("metrics", metrics), ("training", training)):
+            if not isinstance(value, Mapping | None):
+                raise TypeError(f"`{name}` must be a mapping. Received: {type(value).__name__}.")
         model = self.single_model
         self.save(folder)
         write_card(
@@ -437,7 +448,7 @@ class Translator:
             options = {"beam_width": 1, **options}
             check_streamed(**options, terms=terms)
         search = self._text_search(options, prefix, allowed, pattern)
-        texts = self._with_features(texts, features)
+        texts = self.codec.source.features.add_to(texts, features)
         if by_token:
             return search.stream(next(iter(texts)))
         forced = self._rules.term_rule(terms, search.options, search.rule)
@@ -469,12 +480,6 @@ class Translator:
             short_list=self.short_list,
             max_tokens=self.max_tokens,
         )
-
-    def _with_features(
-        self, texts: Iterable[str], features: Mapping[str, str] | None
-    ) -> Iterable[str]:
-        self.codec.source.features.check(features or {})
-        return add_features(texts, features or {})
 
     def score(
         self,
@@ -511,7 +516,8 @@ class Translator:
         """
         self._mark.check_process()
         check_positive(batch_size=batch_size)
-        sources = self._with_features(check_texts(sources, "sources"), features)
+        sources = check_texts(sources, "sources")
+        sources = self.codec.source.features.add_to(sources, features)
         pairs = zip(sources, check_texts(targets, "targets"), strict=True)
         vocabulary = len(self.codec.target.vocabulary)
         return list(

@@ -48,7 +48,7 @@ def write_alignment_page(
         nbest: largest number of hypotheses of each source. Default: all.
 
     Raises:
-        InputError: if `path` has another suffix or cannot be written.
+        InputError: if `path` has a different suffix or cannot be written.
         ValueError: if `nbest` is not positive, or an alignment is not `[T, S]`.
 
     Example:

@@ -68,8 +68,8 @@ def plot_alignment(
         The figure. A notebook displays a new figure if the call is the last line of a cell.
 
     Raises:
-        InputError: if `path` has another suffix or cannot be written, or if the translation has no
-            hypothesis.
+        InputError: if `path` has a different suffix or cannot be written, or if the translation has
+            no hypothesis.
         ValueError: if there is no such hypothesis, if the alignment is not `[T, S]`, or if a
             weights array has values outside [0, 1] or is given without labels.
 
@@ -122,8 +122,8 @@ def plot_panels(
         size: width and height of a panel, in inches.
 
     Raises:
-        InputError: if `path` has another suffix or cannot be written, or if a translation has no
-            hypothesis.
+        InputError: if `path` has a different suffix or cannot be written, or if a translation has
+            no hypothesis.
         ValueError: if there is no panel.
     """
     from keras_attention.visualization.shown_figure import ShownFigure
@@ -168,7 +168,7 @@ def plot_curves(
         title: the title of the plot.
 
     Raises:
-        InputError: if `path` has another suffix or cannot be written.
+        InputError: if `path` has a different suffix or cannot be written.
         ValueError: if there are no values, or a value is not in [0, 1].
 
     Example:

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Train, export and measure the models of this folder. Run it in a folder that has data/g2p:
 #
-#   keras-attention data g2p --fetch && bash saved_models/pretrained/make.sh
+#   keras-attention data g2p --fetch && bash saved_models/pretrained/make.sh [NAME...]
 #
-# It trains in trained/ and writes NAME.tflite and NAME.log to pretrained/.
+# NAME is a model, such as g2p-kor; without a name, the script makes all of them. It trains in trained/
+# and writes NAME.tflite and NAME.log to pretrained/.
 set -euo pipefail
 mkdir -p pretrained
 
@@ -21,21 +22,40 @@ make() {
   cp "trained/$1/$1.tflite" pretrained
 }
 
-dates() {
-  make dates dates
-  show keras-attention evaluate trained/dates trained/dates/dates.tflite --errors 0
+# measure NAME ARGUMENT...: evaluate the Keras model and the TFLite file.
+measure() {
+  show keras-attention evaluate "trained/$1" "trained/$1/$1.tflite" --errors 0 "${@:2}"
 }
 
-g2p() {
+make_dates() {
+  make dates dates
+  measure dates
+}
+
+# make_one_language CODE
+make_one_language() {
   make "g2p-$1" g2p --set "language=$1"
   for pairs in dev test; do
-    show keras-attention evaluate "trained/g2p-$1" "trained/g2p-$1/g2p-$1.tflite" \
-      --data "data/g2p/$1_$pairs.tsv" --metrics g2p_wer,per --errors 0
+    measure "g2p-$1" --data "data/g2p/$1_$pairs.tsv" --metrics g2p_wer,per
+  done
+}
+
+make_many_languages() {
+  make g2p-many g2p-many
+  measure g2p-many --metrics g2p_wer,per
+  for code in fre hun ice jpn kor vie; do
+    measure g2p-many --data "data/g2p/${code}_test.tsv" --feature "language=$code" \
+      --metrics g2p_wer,per
   done
 }
 
 export COLUMNS=100
-dates 2>&1 | tee pretrained/dates.log
-for language in fre kor; do
-  g2p "$language" 2>&1 | tee "pretrained/g2p-$language.log"
+(($#)) || set -- dates g2p-fre g2p-kor g2p-many
+for name; do
+  case $name in
+    dates) make_dates ;;
+    g2p-many) make_many_languages ;;
+    g2p-*) make_one_language "${name#g2p-}" ;;
+    *) echo "make.sh: there is no model $name" >&2; exit 2 ;;
+  esac 2>&1 | tee "pretrained/$name.log"
 done

@@ -121,6 +121,10 @@ def bomb(folder: Path) -> None:
 USAGE = {
     "unknown command": Case("translat model", "No such command 'translat'"),
     "unknown option": Case("translate model --beams 3", "No such option: --beams"),
+    "setting as an option": Case("train dates --epochs 3", "Use --set training.epochs=VALUE."),
+    "data setting": Case("score model a --header 1", "No such option: --header. Use --set data.h"),
+    "Python's option": Case("translate model --beam-width 3", "--beam-width. Use --beam."),
+    "no setting here": Case("score model a --epochs 3", "error: No such option: --epochs\n"),
     "missing argument": Case("translate", "Missing argument 'MODEL'"),
     "option's value": Case("translate model --beam 0", "--beam must be an integer of at"),
     "nbest over beam": Case("translate model --beam 2 --nbest 3", "--nbest must not exceed"),
@@ -145,6 +149,11 @@ USAGE = {
 }
 RECIPES = {
     "unknown recipe": Case("train date", "There is no recipe 'date'; the nearest is 'dates'"),
+    "own recipe": Case("train mine", "recipe 'mine'; the nearest is mine.toml", {"mine.toml": b""}),
+    "pairs": Case("train a.tsv", "a.tsv: expected a recipe, a .toml file.", {"a.tsv": GOOD}),
+    "run": Case("train model", "continue the run, use `keras-attention train model --resume`"),
+    "run to compare": Case("compare model --vary units=8", "Its recipe is model/recipe.toml"),
+    "folder": Case("train .", ".: expected a recipe, a .toml file. Received: a folder."),
     "missing recipe": Case("train mine.toml", "mine.toml: expected a file that can be read"),
     "unknown data set": Case("data g2", "There is no data set 'g2'; the nearest is 'g2p'"),
     "not TOML": Case("train a.toml", "a.toml: this is not valid TOML", {"a.toml": b"units"}),
@@ -168,7 +177,7 @@ DATA = {
         {"kor_train.tsv": GOOD},
     ),
     "data set not there": Case("data g2p", "keras-attention data g2p data/g2p --fetch` downloads"),
-    "a folder": Case(f"{TSV}=model", "model: expected a file that can be read"),
+    "a folder": Case(f"{TSV}=model", "model/*'. Received: a folder."),
     "unreadable": Case(f"{TSV}=/proc/self/mem", "/proc/self/mem: expected a file that can be"),
     "empty": Case(f"{TSV}=a.tsv", "a.tsv: expected at least one line", {"a.tsv": b""}),
     "one column": Case(
@@ -217,8 +226,8 @@ DATA = {
     ),
     "to evaluate": Case("evaluate model --data none.tsv", "none.tsv: expected a file"),
     "format": Case("evaluate model --data a.tsv --format xml", "--format must be one of dates"),
-    "to translate": Case("translate model none.txt", "none.txt: expected a file that can be"),
-    "folder to translate": Case("translate model model", "model: expected a file that can be"),
+    "to translate": Case("translate model none", "To translate a text, pass it on standard"),
+    "folder to translate": Case("translate model model", "such as 'model/*'. Received: a folder."),
     "line to translate": Case(
         "translate model a.txt", "a.txt, line 2: expected UTF-8", {"a.txt": b"1/1/70\n\xe9\n"}
     ),
@@ -242,6 +251,8 @@ OUTPUTS = {
         {"a": b""},
     ),
     "no run": Case("train dates --output new --resume", "has no run to resume"),
+    "no run in the folder": Case("train . --resume", ".: has no run to resume. Expected a folder"),
+    "another output": Case("train model --resume --output b", "so leave out --output. Received"),
     "other settings": Case(f"{RESUME} --set units=16", "Received: `units = 16`"),
     "picture under a file": Case("plot model x -o a/b.png", "a/b.png: expected", {"a": b""}),
     "picture's kind": Case("plot model x -o a.gif", "a.gif"),
@@ -255,6 +266,7 @@ MODELS = {
     "missing to export": Case("export none", "none: no such folder"),
     "missing to verify": Case("verify none", "none: no such folder"),
     "file to verify": Case("verify a.tflite", "expected the folder of a", {"a.tflite": b"1"}),
+    "file to demonstrate": Case("demo a.toml", "expected the folder of a", {"a.toml": b""}),
     "file to export": Case("export a.tflite", "expected the folder of a", {"a.tflite": b"1"}),
     "untrained": Case("export model", "model: expected a model that keras-att", damage=empty),
     "untrained to translate": Case("translate model", "expected a model that keras", damage=empty),

@@ -158,7 +158,7 @@ def test_a_file_of_another_run_is_refused(name, change, message, work, run):
     path = work / "run" / name
     text = path.read_text()
     path.write_text(change(text))
-    if path.read_text() == text:  # the vocabulary is in another order
+    if path.read_text() == text:  # the order of the vocabulary differs
         path.write_text("\n".join([*text.split("\n")[:4], *reversed(text.split()[4:]), ""]))
     outcome = run("evaluate", "run")
     assert (outcome.code, outcome.out) == (2, "")

@@ -305,6 +305,17 @@ def test_plot_writes_a_picture(run, trained, tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_plot_notes_that_a_text_is_the_name_of_a_file(run, trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("3-5-03").touch()
+    outcome = run("plot", trained, "3-5-03")
+    assert (outcome.code, outcome.err) == (
+        0,
+        "note: the text '3-5-03' is also the name of a file; to plot its lines, use "
+        "--file 3-5-03 --html PAGE.\n",
+    )
+
+
 @pytest.fixture
 def copied(trained, tmp_path):
     return Path(shutil.copytree(trained, tmp_path / "copied"))
@@ -329,7 +340,7 @@ def test_a_finished_run_resumes_for_more_epochs(run, copied):
     assert fewer.code == 2
     assert "the run already has 2 validations; increase `training.epochs`" in fewer.err
     assert "epochs = 2" in (copied / "recipe.toml").read_text()
-    assert run(*arguments, *overrides("epochs=3")).code == 0
+    assert run("train", copied, "--resume", *overrides("epochs=3")).code == 0
     assert (copied / "metrics.csv").read_text().count("\n") == 4
     assert "epochs = 3" in (copied / "recipe.toml").read_text()
     assert [path.name for path in (copied / "checkpoints").iterdir()] == ["epoch-0003.keras"]

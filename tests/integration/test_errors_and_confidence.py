@@ -72,7 +72,7 @@ def test_the_measured_confidence_is_stored_and_used(run, trained, translator, tm
     assert (stored.accuracy, stored.pairs) == (1.0, len(found))
     assert f"temperature  {stored.temperature:.3f}\nthreshold    " in outcome.out
     (accepted,) = re.findall(rf"accepts (\d+) of {len(found)} outputs, 100.00%", outcome.out)
-    assert abs(int(accepted) - right) <= 1  # other batches give other rounding errors
+    assert abs(int(accepted) - right) <= 1  # different batches have different rounding errors
 
     typed = "".join(f"{each.source}\n" for each in found).encode()
     printed = run("translate", folder, "--min-confidence", "auto", stdin=typed)
@@ -115,7 +115,7 @@ def test_a_printed_threshold_accepts_the_same_outputs_in_translate(
     assert 0 < int(accepted) < len(sources)
     assert (
         abs(marks(printed).count("ok") - int(accepted)) <= 1
-    )  # other batches give other rounding errors
+    )  # different batches have different rounding errors
 
 
 def test_exports_store_the_confidence_and_mark_the_same_outputs_as_the_model(
@@ -165,7 +165,7 @@ def test_a_confidence_is_ignored_after_the_weights_have_changed(measured, tmp_pa
     translator.model.set_weights([0.5 * each for each in weights])
     save_model(translator.model, folder / "model.keras", codec=translator.codec)
     assert Translator.load(folder).confidence == Confidence()
-    assert "ignored, because it was measured with other weights" in caplog.text
+    assert "ignored, because it was measured with weights that differ" in caplog.text
     translator.confidence = Confidence()
     translator.save(folder)
     assert not (folder / "confidence.json").exists()

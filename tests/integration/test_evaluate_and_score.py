@@ -235,4 +235,4 @@ def test_models_with_different_held_out_pairs_require_a_file(run, trained, tmp_p
     (other / "recipe.toml").write_text(text)
     outcome = run("evaluate", trained, other)
     assert outcome.code == 2
-    assert "has other held-out pairs than" in outcome.err and "--data" in outcome.err
+    assert "the held-out pairs differ from those of" in outcome.err and "--data" in outcome.err

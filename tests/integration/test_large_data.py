@@ -1,6 +1,6 @@
 """Training on data in files gives the same model as in memory; later starts reuse the files.
 
-The files are in the store, a folder beside the run folder.
+The files are in the store, a folder next to the run folder.
 """
 
 import logging
@@ -112,7 +112,7 @@ def test_the_members_of_an_ensemble_share_a_store(recipe, tmp_path, monkeypatch)
     assert given["store"] == tmp_path / "both.store"
 
 
-def test_every_process_of_a_distributed_run_uses_the_store_beside_the_run_folder(
+def test_every_process_of_a_distributed_run_uses_the_store_next_to_the_run_folder(
     recipe, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(own_run, "process_index", lambda: 1)  # trains in a temporary folder

@@ -146,7 +146,7 @@ def stored(build):
 class TestStoredLimit:
     """Check a limit that `evaluate --save-limit` stored in a model's folder."""
 
-    def test_translate_obeys_it_and_says_so(self, run, stored, limited):
+    def test_translate_obeys_the_limit_and_prints_a_note(self, run, stored, limited):
         lines = "".join(f"{text}\n" for text in TEXTS).encode()
         expected = "".join(f"{each.text}\n" for each in limited(TEXTS))
         (device,) = stored.glob("*.tflite")
@@ -230,6 +230,8 @@ def test_a_model_is_evaluated_under_a_limit(run, trained, tmp_path):
         ("translate {m} --allowed {t}/none.txt", "none.txt: expected a file that can be read"),
         ("translate {m} --allowed {t}/bad.txt", "bad.txt, line 3: expected tokens of the target"),
         ("translate {m} --allowed {t}/empty.txt", "empty.txt: expected an allowed output per line"),
+        ("translate {m} --allowed {t}/blank.txt", "blank.txt: expected an allowed output per line"),
+        ("translate {m} --pattern=", "--pattern must not be empty, because every output would be"),
         ("translate {m} --allowed {t}/bad.txt --pattern a", "exclude each other; choose one"),
         ("translate {m} --pattern [0-9]{{90}}", "--max-length must be at least 91"),
         ("translate {m}/1 --pattern a", "others require the model's folder. Received: --pattern"),
@@ -255,6 +257,7 @@ def test_a_model_is_evaluated_under_a_limit(run, trained, tmp_path):
 def test_an_unusable_limit_is_reported_in_one_line(run, trained, tmp_path, arguments, message):
     (tmp_path / "bad.txt").write_text("1999-01-01\n\nmärz\n", encoding="utf-8")
     (tmp_path / "empty.txt").write_text("\n\n")
+    (tmp_path / "blank.txt").write_text("\n \t\n")
     (tmp_path / "again.txt").write_text("a\t1\n\na\t2\n")
     (tmp_path / "terms.txt").write_text("\nmay\tm\u00e4rz\n", encoding="utf-8")
     (tmp_path / "good.txt").write_text("9\t1999\n")

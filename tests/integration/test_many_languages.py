@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import tensorflow as tf
+from runs import overrides, train_eagerly
 from variants import assert_same, make_translator
 
 from keras_attention import InputError, LuongAttention, SourceFeatures, Translator, align_pairs
@@ -163,8 +164,6 @@ def trained(build):
             lines = [f"{word}\t{rule(word)}\n" for word in words]
             (data / f"{name}.tsv").write_text("".join(lines))
         with pytest.MonkeyPatch.context() as patch:
-            from runs import train_eagerly
-
             train_eagerly(patch)
             train(load_recipe("dates", [*SETTINGS, f"data.folder={data}"]), folder / "run")
 
@@ -197,6 +196,49 @@ def test_a_run_resumes_unless_the_file_of_a_language_has_changed(trained, tmp_pa
         file.write("d\td\n")
     with pytest.raises(InputError, match=r"copy\.tsv: changed since the run was started"):
         train(load_recipe(folder / "recipe.toml", ["epochs=3"]), folder, resume=True)
+
+
+def test_fine_tuning_adds_a_language(trained):
+    """The value of the new language starts at the mean of the known values."""
+    from keras_attention.training.prepare import prepare
+    from keras_attention.training.recipe.recipe import load_recipe
+    from keras_attention.training.run.start_model import StartModel
+
+    data = [f"data.folder={trained / 'data'}", "language=copy,same"]
+    settings = [each for each in SETTINGS if not each.startswith("source_features")] + data
+    start = StartModel.find(trained / "run")
+    recipe = load_recipe("dates", settings, start=start.recipe)
+    tuned = prepare(recipe, start_model=start).translator
+    assert tuned.codec.source.features.to_json() == {"language": ["copy", "up", "same"]}
+    (old,), (new,) = (
+        each.single_model.feature_embedding.tables for each in (start.translator, tuned)
+    )
+    old, new = (np.asarray(table.embeddings) for table in (old, new))
+    np.testing.assert_array_equal(new[:6], old)
+    np.testing.assert_allclose(new[6], old[4:].mean(0), rtol=1e-6)
+    texts = ["<language=up> ab", "<language=copy> da"]
+    assert_same(tuned(texts), start.translator(texts))
+
+
+def test_a_new_source_vocabulary_keeps_all_languages(trained, run, tmp_path, eagerly):
+    settings = [*SETTINGS, f"data.folder={trained / 'data'}", "language=same", "replay=0.6"]
+    arguments = overrides(*settings, "new_vocabulary=source")
+    folder = tmp_path / "run"
+    found = run("train", "dates", *arguments, "--from", trained / "run", "--output", folder)
+    assert found.code == 0 and "8 held-out pairs of" in found.err
+    sources = [json.loads(line)[0] for line in (folder / "replay.jsonl").read_text().splitlines()]
+    assert {source.partition(">")[0] for source in sources} == {"<language=copy", "<language=up"}
+    texts = [f"<language={name}> ab" for name in RULES]
+    assert len(Translator.load(folder)(texts)) == len(texts)
+
+
+def test_fine_tuning_requires_the_features_of_the_model(trained, run, tmp_path):
+    settings = [*SETTINGS, f"data.folder={trained / 'data'}", "source_features=language,domain"]
+    folder = tmp_path / "run"
+    arguments = (*overrides(*settings), "--from", trained / "run", "--output", folder)
+    found = run("train", "dates", *arguments)
+    assert found.code == 2 and not folder.exists()
+    assert '`data.source_features` must be "language", as in the model given with' in found.err
 
 
 def test_the_commands_accept_features(trained, run, tmp_path):

@@ -115,7 +115,7 @@ def test_a_killed_ensemble_resumes_to_the_same_weights(built, eagerly, run, tmp_
     (path / "seeds.json").unlink()
     with pytest.raises(InputError, match="seed-3: no such folder; expected a member of the ens"):
         Translator.load(path)
-    resumed = run("train", "copy", *overrides(*SETTINGS), "--output", path, "--resume")
+    resumed = run("train", path, "--resume")
     assert resumed.code == 0, resumed.err
     assert "seed 3 (3 of 3)" in resumed.err
     for name in ("seed-1", "seed-2"):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.errors import InputError, OptionError
+from keras_attention.errors import InputError, OptionError, SettingError
 from keras_attention.models.layer_config import LayerConfig
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.models.training.freezing import variable_rates
@@ -17,7 +17,6 @@ from keras_attention.text.tokenizers import Tokenizer
 from keras_attention.translation.codec import SIDES, TextCodec
 
 from ..data.pairs import Pair
-from ..recipe.data_config import DataConfig
 from ..recipe.recipe import Recipe
 from ..recipe.training_config import NEW_VOCABULARIES
 from .extended_tokenizers import extend_tokenizers
@@ -38,9 +37,9 @@ def build_codec(
         recipe: the recipe to train.
         pairs: its training pairs.
         trained: the codec of the model that a run is fine-tuned from. Its tokenizers are extended
-            by the tokens of the pairs, or of a sample of pairs in a file, except for those that
-            `training.new_vocabulary` names, which are learned again. With `training.teachers`, they
-            must be those of the teachers.
+            by the tokens of the pairs, or of a sample if the pairs are in a file. The tokenizers
+            that `training.new_vocabulary` names are learned again instead. With
+            `training.teachers`, the codec must have the tokenizers of the teachers.
 
     Raises:
         InputError: if search options contradict each other, a vocabulary size does not fit the
@@ -54,8 +53,6 @@ def build_codec(
         settings = SearchSettings(max_source_length=data.max_source_length, **decoding)
     except OptionError as error:
         raise InputError(error.named("decoding.{}".format)) from error
-    if trained is not None:
-        _check_no_features(data, trained)
     if recipe.training.teachers:
         codec = TextCodec(*teacher_tokenizers(recipe), settings)
         if trained is not None and (side := trained.differs_in(codec)):
@@ -77,18 +74,11 @@ def _start_tokenizers(
     """Return the tokenizers of a model that is fine-tuned from one with the codec `trained`."""
     kept = [side for side in SIDES if side not in NEW_VOCABULARIES[recipe.training.new_vocabulary]]
     sample = sample_pairs(pairs, recipe.seed)
-    extended = extend_tokenizers((trained.source, trained.target), recipe.text, sample, kept)
+    features = trained.source.features.extend(learn_features(recipe.data, pairs))
+    tokenizers = trained.source.with_features(features), trained.target
+    extended = extend_tokenizers(tokenizers, recipe.text, sample, kept)
     known = {side: one for side, one in zip(SIDES, extended, strict=True) if side in kept}
-    return learn_tokenizers(recipe.text, pairs, seed=recipe.seed, known=known)
-
-
-def _check_no_features(data: DataConfig, trained: TextCodec) -> None:
-    if data.source_features or trained.source.features:
-        raise InputError(
-            "--from requires a model and a recipe without source features. "
-            f"Received: data.source_features={data.source_features!r} and "
-            f"a model with {len(trained.source.features)} features."
-        )
+    return learn_tokenizers(recipe.text, pairs, seed=recipe.seed, features=features, known=known)
 
 
 def build_model(
@@ -108,13 +98,19 @@ def build_model(
         model = _build_untrained(recipe, codec, precision)
         rates = variable_rates(model, training.rates)
     except ValueError as error:
-        raise InputError(f"invalid model settings: {error}") from error
+        raise InputError(_problem(error)) from error
     model.compile(
         optimizer=build_optimizer(training, total_steps, rates),
         loss=output_loss(recipe.model.output_mapping, training.label_smoothing),
         metrics=[MaskedAccuracy()],
     )
     return model
+
+
+def _problem(error: ValueError) -> str:
+    if isinstance(error, SettingError) and error.field in ("freeze", "rates"):
+        return f"`training.{error.field}` {error.problem}"
+    return f"invalid model settings: {error}"
 
 
 def make_fit_variables(model: Seq2Seq, vocabulary_size: int) -> None:

@@ -50,7 +50,7 @@ def choose_precision(config: TrainingConfig, units: int) -> RunPrecision:
     without bfloat16, "auto" means float32.
     """
     if config.precision != "auto":
-        return RunPrecision(config.precision, "as training.precision sets")
+        return RunPrecision(config.precision, "as set by training.precision")
     name, reason = _native()
     if name == "bfloat16" and units < LEAST_UNITS:
         name, reason = (

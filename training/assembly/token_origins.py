@@ -1,8 +1,11 @@
-"""The tokens of a trained model from whose weights the tokens of a new model start."""
+"""The tokens of a trained model from whose weights the tokens of a new model start.
+
+The same for the values of source features.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,10 +14,12 @@ import numpy.typing as npt
 from keras_attention.special_tokens import SPECIAL_TOKENS, UNKNOWN_ID
 from keras_attention.text.subword_tokenizer import SubwordTokenizer
 from keras_attention.text.tokenizer import Tokenizer
+from keras_attention.text.vocabulary import Vocabulary
+from keras_attention.translation.codec import TextCodec
 
 Origins: TypeAlias = Sequence[Sequence[int]]
 """For each token of a new model, the ids of tokens of the trained model; none if all are unknown.
-"""
+The same for the values of a source feature."""
 
 
 def token_origins(trained: Tokenizer, new: Tokenizer) -> list[list[int]]:
@@ -34,15 +39,37 @@ def token_origins(trained: Tokenizer, new: Tokenizer) -> list[list[int]]:
     Reference:
         https://aclanthology.org/2022.emnlp-industry.41/
     """
-    special, known = len(SPECIAL_TOKENS), trained.vocabulary
 
-    def origins(token: str) -> list[int]:
-        pieces = [token]
-        if token not in known and isinstance(trained, SubwordTokenizer):
-            pieces = trained.split_piece(token)
-        return [id_ for id_ in known.encode(pieces) if id_ != UNKNOWN_ID]
+    def spell(token: str) -> list[str]:
+        if token not in trained.vocabulary and isinstance(trained, SubwordTokenizer):
+            return trained.split_piece(token)
+        return [token]
 
-    return [[id_] for id_ in range(special)] + list(map(origins, new.vocabulary.tokens[special:]))
+    return _origins(trained.vocabulary, new.vocabulary, spell)
+
+
+def codec_origins(trained: TextCodec, new: TextCodec) -> list[list[list[int]]]:
+    """Return the origins of all that two codecs number.
+
+    Returns:
+        The origins of the source tokens, of the target tokens, and of the values of each source
+        feature, in the order of the features.
+    """
+    known, own = (codec.source.features.vocabularies for codec in (trained, new))
+    return [
+        token_origins(trained.source, new.source),
+        token_origins(trained.target, new.target),
+        *(_origins(known[name], values, lambda value: [value]) for name, values in own.items()),
+    ]
+
+
+def _origins(
+    trained: Vocabulary, new: Vocabulary, spell: Callable[[str], list[str]]
+) -> list[list[int]]:
+    special = len(SPECIAL_TOKENS)
+    found = [trained.encode(spell(token)) for token in new.tokens[special:]]
+    known = [[id_ for id_ in ids if id_ != UNKNOWN_ID] for ids in found]
+    return [[id_] for id_ in range(special)] + known
 
 
 def remap(values: npt.NDArray[Any], origins: Origins, axis: int) -> npt.NDArray[Any]:

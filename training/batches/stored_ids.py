@@ -189,10 +189,11 @@ def _write(
 def _open_encoders(
     pairs: PairsInStore, tokenizers: _Tokenizers, chunks: int
 ) -> Iterator[_EncodeAll]:
-    """Yield a function that encodes chunks in order; many chunks in a process for each core.
+    """Yield a function that encodes chunks in order.
 
-    The processes open the folder of the pairs again, so the store must be locked. If another run
-    has replaced the pairs there, this process encodes its own, which it still reads.
+    If there are many chunks, a process for each core encodes them. The processes open the folder of
+    the pairs again, so the store must be locked. If another run has replaced the pairs there, this
+    process encodes its own, which it still reads.
     """
     count = min(count_cores(), chunks // _LEAST)
     if count < 2 or not pairs.store.has(pairs):

@@ -144,10 +144,10 @@ def describe_best(config: TrainingConfig, run: RunFolder, plan: TrainingPlan) ->
             "better; an equal value is not better."
         )
     elif first is rows[-1] is not rows[0]:
-        message += (
-            " No earlier value was as good, so longer training may help: use --resume with more "
-            "training.epochs."
-        )
+        longer = "continue with --resume --set epochs=N"
+        if config.schedule == "cosine":  # the schedule ends with the last epoch
+            longer = "start a new run with more training.epochs"
+        message += f" No earlier value was as good, so longer training may help: {longer}."
     return message
 
 

@@ -159,7 +159,7 @@ def plan_runs(variants: Sequence[Variant], seeds: int, folder: Path) -> list[Run
 
 
 def read_result(run: Run) -> Result | None:
-    """Return the result of a run; None if it has not finished or had another recipe."""
+    """Return the result of a run; None if it has not finished or had a different recipe."""
     if not run.result_file.exists():
         return None
     try:

@@ -68,8 +68,8 @@ def absolute(config: DataConfig) -> DataConfig:
     """Return the section with paths that do not depend on the working folder.
 
     If the section has a folder, only the folder is made absolute. The same applies if the absolute
-    path of a file has braces or wildcards, because those of the working folder must be
-    read literally, as `folder` is.
+    path of a file has braces or wildcards: they may belong to the working folder, whose name must
+    be read literally, as only `folder` is.
     """
     paths = {key: getattr(config, key) for key in PATH_KEYS}
     found = {key: os.path.abspath(path) for key, path in paths.items() if path}

@@ -1,4 +1,4 @@
-"""The store of large training data: its pairs and what is computed from them, beside a run."""
+"""The store of large training data: its pairs and what is computed from them, next to a run."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ CHECKSUMS_FILE = "files.json"
 
 SIDES = ("sources", "targets")
 IDS_FILES = tuple(f"{side}.{part}" for side in SIDES for part in ("ids", "ends"))
-"""The files of token ids: of each side, all ids; and a 0 and the end of each sequence."""
+"""The files of token ids, for each side: all ids; and a 0 followed by each sequence's end."""
 
 _logger = logging.getLogger(__name__)
 
@@ -99,8 +99,8 @@ class DataStore:
     def read_pairs(self, config: DataConfig, pairs: Iterable[Pair]) -> Sequence[Pair]:
         """Return the pairs of the training files: from memory if they are small, or from the store.
 
-        With `data.replay`, the pairs are joined with others in a temporary file, so that the store
-        would only be another copy of the texts, and is not written.
+        With `data.replay`, the pairs are joined with others in a temporary file. The store would
+        only be another copy of the texts, so it is not written.
 
         Args:
             config: the recipe's `[data]` section.

@@ -31,7 +31,7 @@ def read_dates_file(path: _Path) -> Iterator[Pair]:
     The padding is removed.
 
     Raises:
-        InputError: If the file is missing or empty, or a line has another format.
+        InputError: If the file is missing or empty, or a line has a different format.
     """
     return parse_lines(read_lines(path), os.fspath(path), _parse_date_line)
 

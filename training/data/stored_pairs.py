@@ -21,7 +21,7 @@ Pair = tuple[str, str]
 MEGABYTE = 10**6
 
 TEXTS_FILE, ENDS_FILE = "texts", "ends"
-"""The files of pairs in a folder: the bytes of all texts; and a 0 and the end of each text."""
+"""The files of pairs in a folder: the bytes of all texts; and a 0 followed by each text's end."""
 
 _Row = TypeVar("_Row")
 _Indices = npt.NDArray[np.int64] | Sequence[int]

@@ -120,13 +120,13 @@ class Distillation(DistillOptions):
                 if before.sha256 != after.sha256:
                     raise InputError(
                         f"{after.path}: expected the teacher that the distillation in {folder} was "
-                        f"started with, {before.path}. Received: a model with other weights; "
+                        f"started with, {before.path}. Received: a model with different weights; "
                         f"{_ADVICE}."
                     )
         for name, value in old.items():
             if new[name] != value:
                 raise InputError(
-                    f"{path}: the distillation was started with another {name}; {_ADVICE}. "
+                    f"{path}: the distillation was started with a different {name}; {_ADVICE}. "
                     f"Expected: {value}. Received: {new[name]}."
                 )
 

@@ -105,7 +105,7 @@ def plot_by_length(
 
     Args:
         rows: the rows that `rows_by_length` returned.
-        path: the PNG, SVG or PDF file to write, by its suffix. Default: none.
+        path: the file to write. Its suffix sets the format: PNG, SVG or PDF. Default: none.
         ylabel: the label of the y axis, such as `BLEU`.
         title: the title of the plot.
 

@@ -114,7 +114,7 @@ def find_threshold(
         values: the confidences, `[N]`, at least one.
         right: whether each output is right, `[N]`.
         accuracy: the requested share of right outputs, in [0, 1]. Default: halfway from the
-            accuracy of all outputs to 1, which halves the rate of errors.
+            accuracy of all outputs to 1, which halves the error rate.
 
     Returns:
         The threshold, or None if no threshold reaches the accuracy.

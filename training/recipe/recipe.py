@@ -195,7 +195,7 @@ def load_recipe(
             if only one section has it ("epochs"). The value is written as in TOML, but a string
             needs no quotes.
         start: The recipe of the model that a run is fine-tuned from. Its sections [model] and
-            [text] replace the defaults.
+            [text] and its `data.source_features` replace the defaults.
 
     Returns:
         The checked recipe.
@@ -208,8 +208,9 @@ def load_recipe(
     """
     values, path = _given(name_or_path, overrides)
     if start is not None:
-        check_start_settings(values, start.model, start.text)
-        values = {**start_settings(start.model, start.text), **values}
+        sections = start.model, start.text, start.data
+        check_start_settings(values, *sections)
+        values = {**start_settings(*sections), **values}
     return _make(values, path)
 
 
@@ -257,15 +258,40 @@ def _make(values: Mapping[str, Any], path: Path) -> Recipe:
 
 
 def _locate(name_or_path: str) -> Path:
-    if name_or_path.endswith(".toml") or Path(name_or_path).name != name_or_path:
-        return Path(name_or_path)
-    names = recipe_names()
-    if name_or_path not in names:
+    """Return the path of a recipe's file.
+
+    Raises:
+        InputError: If it is a folder, or neither a path nor the name of a recipe.
+    """
+    path = Path(name_or_path)
+    is_name = path.name == name_or_path and path.suffix != ".toml"
+    if is_name and name_or_path in (names := recipe_names()):
+        return RECIPES_FOLDER / f"{name_or_path}.toml"
+    if path.is_dir():
+        raise InputError(f"{path}: expected a recipe, a .toml file. {_describe_folder(path)}")
+    if not is_name:
+        return path
+    if path.is_file():
         raise InputError(
-            f"There is no recipe {name_or_path!r}{suggest(name_or_path, names)}. "
-            f"Expected the path of a .toml file or one of: {', '.join(names)}."
+            f"{path}: expected a recipe, a .toml file. Received: another kind of file. To train "
+            "on a file of pairs, name it in a recipe, as data.path."
         )
-    return RECIPES_FOLDER / f"{name_or_path}.toml"
+    own = f"; the nearest is {path}.toml" if Path(f"{path}.toml").is_file() else ""
+    raise InputError(
+        f"There is no recipe {name_or_path!r}{own or suggest(name_or_path, names)}. "
+        f"Expected the path of a .toml file or one of: {', '.join(names)}."
+    )
+
+
+def _describe_folder(path: Path) -> str:
+    """Return the end of the error about a folder that was given instead of a recipe."""
+    file = path / "recipe.toml"
+    if not file.is_file():
+        return "Received: a folder."
+    return (
+        f"Received: the folder of a run. Its recipe is {file}; to continue the run, use "
+        f"`keras-attention train {path} --resume`."
+    )
 
 
 def _read_text(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""What a run folder tells about its model, for the model card of a preset."""
+"""The facts about a model in its run folder, for the model card of a preset."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RunFacts(TypedDict):
 
 
 def run_facts(folder: str | os.PathLike[str]) -> RunFacts:
-    """Return what a run folder tells about its model, as arguments of `save_to_preset`.
+    """Return the facts about a model in its run folder, as arguments of `save_to_preset`.
 
     Args:
         folder: The folder of a trained model.
@@ -34,9 +34,9 @@ def run_facts(folder: str | os.PathLike[str]) -> RunFacts:
     Returns:
         `metrics`, the metrics of the kept model on the held-out pairs; and `training`, the recipe,
         the training data with its source and licence, the number of held-out pairs, and the model
-        that the run was fine-tuned from. What the folder does not tell is left out, and so are
-        paths. The source and the licence are known only for the data sets of `keras-attention
-        data`, in a folder with the name of the data set.
+        that the run was fine-tuned from. Facts that the folder does not contain are left out, and
+        so are paths. The source and the licence are known only for the data sets of
+        `keras-attention data`, in a folder with the name of the data set.
 
     Raises:
         InputError: If the folder is not a run folder, or a file in it is damaged.

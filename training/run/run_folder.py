@@ -133,8 +133,8 @@ class RunFolder:
                 "nothing has been trained yet, so start again with --overwrite or in another folder"
             )
         return (
-            "use the same settings again or train this recipe.toml with --resume, or start a new "
-            "run in another folder"
+            f"to keep its settings, run `keras-attention train {self.path} --resume`; to change "
+            "them, start a new run in another folder"
         )
 
     def start(

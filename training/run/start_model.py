@@ -85,8 +85,9 @@ class StartModel:
     def check_recipe(self, recipe: Recipe) -> None:
         """Check that a recipe describes this model."""
         own = self.recipe
-        given = {**recipe.model.by_key(), **recipe.text.by_key()}
-        check_start_settings(given, own.model, own.text)
+        sections = recipe.model, recipe.text, recipe.data
+        given = {key: value for section in sections for key, value in section.by_key().items()}
+        check_start_settings(given, own.model, own.text, own.data)
         longest = recipe.data.max_source_length, own.data.max_source_length
         if own.model.scores_by_location and longest[0] != longest[1]:
             raise InputError(

@@ -89,8 +89,8 @@ def resume_members(
         changed_data: whether the data may have changed.
 
     Raises:
-        InputError: if there is no ensemble, it was started with another recipe or more seeds, or a
-            member is missing although the data may have changed.
+        InputError: if there is no ensemble, it was started with a different recipe or more seeds,
+            or a member is missing although the data may have changed.
     """
     if not is_ensemble(folder):
         raise InputError(f"{folder}: has no ensemble to resume; start one without --resume.")
@@ -108,7 +108,7 @@ def resume_members(
         elif changed_data:
             raise InputError(
                 f"{member.run.path}: --changed-data requires that all members have been started, "
-                "because a new one would have other tokenizers and held-out pairs. Received: a "
+                "because a new one would have different tokenizers and held-out pairs. Received: a "
                 "member that has not been started."
             )
         else:

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_attention.attention.base.configured import Configured
+from keras_attention.attention.base.rules import check_shapes
 from keras_attention.ops.dense import MatrixDense
 from keras_attention.ops.mappings import MAPPINGS
 from keras_attention.ops.masking import Tensor as Tensor
@@ -55,7 +56,7 @@ class AttentionMechanism(Configured, keras.layers.Layer):
         source is only padding, its weights and its context are zero.
 
     Raises:
-        ValueError: if `mapping` is unknown.
+        ValueError: if `mapping` is unknown, or the shapes of a call's inputs do not agree.
 
     Reference:
         https://arxiv.org/abs/1602.02068, https://arxiv.org/abs/1905.05702
@@ -147,6 +148,7 @@ class AttentionMechanism(Configured, keras.layers.Layer):
         return_state: bool = False,
     ) -> tuple[Any, ...]:
         """Attend from `query` to `memory`; see the class for shapes."""
+        check_shapes(query, memory, memory_mask)
         keys = self.project(memory) if keys is None else keys
         query, memory, keys = (ops.cast(x, self.compute_dtype) for x in (query, memory, keys))
         mask = None if memory_mask is None else ops.expand_dims(memory_mask, 1)

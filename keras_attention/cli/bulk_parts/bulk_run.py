@@ -125,7 +125,7 @@ def _quiet(runner: str) -> Iterator[None]:
 
 
 def _has_own_stderr() -> bool:
-    """Return whether `sys.stderr` writes to another file descriptor than native code does."""
+    """Return whether `sys.stderr` and native code write to different file descriptors."""
     try:
         return sys.stderr.fileno() != 2
     except (OSError, ValueError):  # not a real file

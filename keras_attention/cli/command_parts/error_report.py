@@ -163,7 +163,7 @@ def _print_confidence(analysis: Analysis) -> None:
     print(f"temperature  {analysis.calibration.temperature:.3f}")
     found, asked = analysis.acceptance, analysis.question.accuracy
     if found is None:
-        effect = "halves the rate of errors" if asked is None else f"reaches {asked:.2%} accuracy"
+        effect = "halves the error rate" if asked is None else f"reaches {asked:.2%} accuracy"
         print(f"threshold    none {effect}")
         return
     total = analysis.evaluation.pairs

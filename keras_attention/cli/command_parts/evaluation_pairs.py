@@ -77,8 +77,8 @@ def shared_pairs(models: Sequence[Path]) -> tuple[list[Pair], set[str]]:
         others, trained_on = held_out_pairs(model)
         if others != pairs:
             raise InputError(
-                f"{model}: has other held-out pairs than {models[0]}; give a file with --data, or "
-                "choose a run with --held-out-of."
+                f"{model}: the held-out pairs differ from those of {models[0]}; give a file with "
+                "--data, or choose a run with --held-out-of."
             )
         seen |= trained_on
     return pairs, seen

@@ -40,7 +40,7 @@ def output_form(models: Sequence[Path]) -> Form:
 
 
 def print_notes(models: Sequence[Path], pairs: Sequence[Pair], report: EvaluationReport) -> None:
-    """Print notes on references that are compared in another form, and on misleading scores."""
+    """Print notes on references that are compared in a different form, and on misleading scores."""
     targets = [target for _, target in pairs]
     for note in [*_of_form(models, targets, report), *_of_bleu(targets, report)]:
         print(f"note: {note}", file=sys.stderr)

@@ -118,11 +118,11 @@ def bulk(
     Beam can read. It requires the extra [bulk]. For a single file on one machine, `translate
     --workers` is simpler.
 
-    Each output line begins with the file and the number of its input line. The shards, one after
-    the other, are in the order of the input. Lines that cannot be translated are in the dead-letter
-    file, with the reason. The output appears when it is complete. It does not depend on the runner
-    or on the number of workers, except for rounding of the scores. At the end, the command prints
-    counters.
+    Each output line begins with the file and the number of its input line. If you join the shards
+    in the order of their names, the lines are in the order of the input. Lines that cannot be
+    translated are in the dead-letter file, with the reason. The output appears when it is complete.
+    It does not depend on the runner or on the number of workers, except for rounding of the scores.
+    At the end, the command prints counters.
 
     Example: keras-attention bulk saved_models/pairs/1 --input 'big-*.txt' --output out --shards 8
 
@@ -133,7 +133,7 @@ def bulk(
     --shards 100 -- --runner DataflowRunner --project NAME --region europe-west1 --temp_location
     gs://texts/temporary --sdk_container_image IMAGE
     """
-    from keras_attention.cli.lines import checked_text
+    from keras_attention.cli.lines import checked_text, note_table
     from keras_attention.cli.output_limit import read_limit
     from keras_attention.cli.translate_parts.job import TranslationJob
     from keras_attention.export.bulk.beam_package import import_beam
@@ -162,6 +162,7 @@ def bulk(
     )
     options = read_runner_options(runner_options or ())
     inputs = open_inputs(pattern_of_input)
+    note_table(inputs[0].path, "To translate one column or field, use translate --format {}.")
     outputs = OutputFiles(output, shards, f".{form.value}{'.gz' * compress}")
     loader = JobModel(job)
     try:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from keras_attention.cli.arguments import FetchRuntime, PageExamples, RuntimeFolder
+from keras_attention.cli.arguments import FetchRuntime, PageExamples, RuntimeFolder, check_export
 
 
 def demo(
@@ -15,6 +15,7 @@ def demo(
             metavar="MODEL",
             help="A .tflite file, the folder of a trained model, or a folder that `export --web` "
             "wrote.",
+            callback=check_export,
         ),
     ],
     port: Annotated[

@@ -113,7 +113,7 @@ def evaluate(
             max=1,
             metavar="P",
             help="Choose the threshold so that this share of the accepted outputs is right, from "
-            "0 to 1.  [default: a threshold that halves the rate of errors]",
+            "0 to 1.  [default: a threshold that halves the error rate]",
             rich_help_panel="Error report",
         ),
     ] = None,
@@ -227,7 +227,8 @@ def evaluate(
             search,
             others=members if model == models[0] else (),
             replace_unknown=replace_unknown,
-            # Exports always consider all tokens, so that a model can be compared with its export.
+            # An export always considers all tokens. When a model is compared with its export, the
+            # option applies only to the model.
             whole_vocabulary=whole_vocabulary and (all_exports or not is_export(model)),
             any_length=True,
             features=carried,

@@ -126,7 +126,7 @@ def export(
     """Export a trained model: a SavedModel for servers and a TFLite file for devices.
 
     Use it when a model is good enough to deploy. It writes the exports into the model's folder. If
-    you choose another precision than float32, it compares the TFLite file with the Keras model on
+    you choose a precision other than float32, it compares the TFLite file with the Keras model on
     held-out pairs. It prints and saves a table, and refuses a precision that loses more than 0.3
     points of the metric. At the end, it lists the operators that a runtime must support to load the
     SavedModel.

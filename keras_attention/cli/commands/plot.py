@@ -1,5 +1,6 @@
 """The command `plot`: shows alignments in the terminal, as a picture or as an HTML page."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +8,7 @@ from typing import Annotated
 import typer
 
 from keras_attention.cli.arguments import AnyModel, Features, read_features
-from keras_attention.cli.lines import checked_text, open_lines
+from keras_attention.cli.lines import checked_text, note_table, open_lines
 from keras_attention.cli.search_options import BeamWidth
 from keras_attention.errors import InputError
 
@@ -106,6 +107,12 @@ def _plotted_lines(
         if value is not None and page is None:
             raise InputError(f"{name} requires --html PAGE. Received: {name} {value} alone.")
     if text is not None:
+        if os.path.isfile(text):
+            print(
+                f"note: the text {text!r} is also the name of a file; to plot its lines, use "
+                f"--file {text} --html PAGE.",
+                file=sys.stderr,
+            )
         return [checked_text(text)]
     if file is None:
         raise InputError("plot requires a TEXT or --file LINES. Received: neither.")
@@ -113,4 +120,5 @@ def _plotted_lines(
         raise InputError(
             f"--output requires a TEXT. Received: --output {picture} with --file {file}."
         )
+    note_table(file)
     return list(open_lines(file))

@@ -28,7 +28,9 @@ def train(
     recipe: Annotated[
         str,
         typer.Argument(
-            metavar="RECIPE", help="The name of a recipe, such as dates, or a .toml file."
+            metavar="RECIPE",
+            help="The name of a recipe, such as dates, or a .toml file; with --resume also the "
+            "folder of a run.",
         ),
     ],
     overrides: Overrides = None,
@@ -128,6 +130,8 @@ def train(
 
     Example: keras-attention train dates --set attention=luong --set placement=after
 
+    Example: keras-attention train saved_models/dates --resume
+
     Example: keras-attention train dates --seeds 3
 
     Example: KERAS_BACKEND=jax srun keras-attention train pairs.toml --distributed
@@ -136,6 +140,8 @@ def train(
     from keras_attention.training.recipe.recipe import load_recipe, recipe_name, recipe_names
 
     check_effective(context, {"show": _TRAINING})
+    if resume and Path(recipe).is_dir() and recipe not in recipe_names():
+        recipe, output = _find_run(Path(recipe), output)
     name = recipe_name(recipe, overrides or [])
     folder = output or Path("saved_models") / (name + ("-seeds" if seeds else ""))
     start = _find_start(start_from, folder if resume else None)
@@ -200,6 +206,22 @@ def _has_checkpoint(folder: Path) -> bool:
     from keras_attention.training.run.run_folder import RunFolder
 
     return any(RunFolder(run).all_checkpoints() for run in (folder, *folder.glob("seed-*")))
+
+
+def _find_run(folder: Path, output: Path | None) -> tuple[str, Path]:
+    """Return the recipe and the folder of the run to resume, when the user named its folder."""
+    from keras_attention.training.run.run_files import RECIPE_FILE
+
+    if output is not None and output.resolve() != folder.resolve():
+        raise InputError(
+            "--resume continues a run in its own folder, so leave out --output. Received: the "
+            f"folder {folder} and --output {output}."
+        )
+    if not (folder / RECIPE_FILE).is_file():
+        raise InputError(
+            f"{folder}: has no run to resume. Expected a folder with the file {RECIPE_FILE}."
+        )
+    return str(folder / RECIPE_FILE), folder
 
 
 def _find_start(start_from: Path | None, resumed: Path | None) -> "Recipe | None":

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 _OUTPUT = "Output"
 _BULK = "Long files"
 _MOST_WORKERS = 256
+_TABLE = "To translate one column or field, add --format {}."
 _INEFFECTIVE = {
     "sample": RANKING,
     "stream": RANKING,
@@ -191,8 +192,8 @@ def translate(
     translations of the lines before it and stops with exit code 2. With --on-error skip or empty,
     it continues, reports each such line and their number on standard error, and exits with code 0.
 
-    If a line contains tokens that the model does not know, its translation may be wrong. A note on
-    standard error, at the end, says how many lines these are. With --server, this requires that
+    If a line contains tokens that the model does not know, its translation may be wrong. At the
+    end, a note on standard error gives the number of these lines. With --server, this requires that
     MODEL is the path of the model's folder.
 
     If a command with --output is interrupted, it keeps the translations of all complete batches.
@@ -216,7 +217,7 @@ def translate(
     --set source_column=en
     """
     from keras_attention.cli.command_parts.stored_limit import note_limits
-    from keras_attention.cli.lines import check_output, checked_text
+    from keras_attention.cli.lines import check_exists, check_output, checked_text, note_table
     from keras_attention.cli.output_limit import read_limit
     from keras_attention.cli.translate_parts.job import TranslationJob
     from keras_attention.cli.translate_parts.pool import open_translators
@@ -228,6 +229,7 @@ def translate(
         search = {**search, "prefix": checked_text(prefix, "--prefix")}
     search = {**search, **read_limit(allowed, pattern, terms)}
     check_output(output, allowed, terms)
+    check_exists(file)
     reader = None
     if settings or input_format != "lines":
         from keras_attention.cli.translate_parts.input_readers import open_reader
@@ -277,6 +279,8 @@ def translate(
         streamed, source = open_stream(job)
         if server is None:
             note_limits([model], search)
+        if reader is None:
+            note_table(file, _TABLE)
         run_stream(streamed, source, file, on_error, reader)
         return
     _check_bulk(job, workers, output, resume=resume)
@@ -291,6 +295,8 @@ def translate(
             answer_all = stack.enter_context(open_translators(job, workers))
         if server is None:
             note_limits([model], search)
+        if reader is None:
+            note_table(file, _TABLE)
         run_translate(
             answer_all,
             file,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from keras_attention.cli.arguments import ModelFolder
-from keras_attention.cli.lines import open_lines
+from keras_attention.cli.lines import note_table, open_lines
 from keras_attention.settings.setting import LARGEST
 
 
@@ -41,6 +41,7 @@ def verify(
         pairs, _ = held_out_pairs(model, "give a FILE with one text per line")
         sources = [source for source, _ in pairs]
     else:
+        note_table(file)
         sources = list(islice(open_lines(file), lines))
     if not verify_exports(translator, model, sources[:lines]):
         raise typer.Exit(1)

@@ -109,7 +109,7 @@ class Automaton(NamedTuple):
             vocabulary_size: number of target ids of the model.
 
         Raises:
-            InputError: if the file is damaged, or belongs to a model with another vocabulary.
+            InputError: if the file is damaged, or belongs to a model with a different vocabulary.
         """
         try:
             with zipfile.ZipFile(io.BytesIO(file_bytes)) as archive:

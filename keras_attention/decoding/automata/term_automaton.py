@@ -112,8 +112,8 @@ def make_term_automaton(
 ) -> tuple[Automaton, ForcedTerms]:
     """Return the automaton of the outputs that contain the terms of their source.
 
-    An output contains a form if the form's tokens follow each other in it, with the border of a
-    word before the first and after the last of them.
+    An output contains a form if the form's tokens occur in it one after the other, with the border
+    of a word before the first token and after the last one.
 
     Args:
         terms: the terms of each source, at most `MOST_TERMS` for each; at least one source.

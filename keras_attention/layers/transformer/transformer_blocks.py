@@ -151,7 +151,7 @@ class CrossAttention(Block):
             training=training,
             return_state=True,
         )
-        # A mechanism with another dtype policy computes in its own dtype.
+        # A mechanism with a different dtype policy computes in its own dtype.
         context, alignment = (ops.cast(each, x.dtype) for each in (context, alignment))
         return self._add(x, self.output_dense(context), training), alignment, state
 
@@ -159,7 +159,7 @@ class CrossAttention(Block):
 class PositionedInput(keras.layers.Layer):
     """`sqrt(E) x` plus `sinusoids` (Vaswani et al. 2017, 3.4 and 3.5).
 
-    `x` is projected to the width `units` if it has another width `E`.
+    `x` is projected to the width `units` if it has a different width `E`.
     """
 
     def __init__(self, units: int, **kwargs: Any) -> None:

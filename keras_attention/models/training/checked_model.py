@@ -119,7 +119,7 @@ class CheckedModel(keras.Model):
         self.check_source_ids(x[0])
         check_ids(target_in, target_size, "target_in", "target_vocabulary_size")
         if target_out is None or target_out.ndim != 2 or target_out.dtype.kind not in "iu":
-            return  # other targets than ids, for a loss of the user's own
+            return  # the targets are not ids: the user has a custom loss
         ignored = getattr(self.loss, "ignore_class", None)
         labels = target_out if ignored is None else target_out[target_out != ignored]
         check_ids(labels, target_size, "target_out", "target_vocabulary_size")

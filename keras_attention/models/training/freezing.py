@@ -1,4 +1,4 @@
-"""Choose layers by name, to freeze them or to train them at another learning rate."""
+"""Choose layers by name, to freeze them or to train them at a different learning rate."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def read_rates(rates: str) -> dict[str, float]:
         rates: items such as `encoder=0.1`, separated by commas; empty for none.
 
     Raises:
-        SettingError: if an item has another form, its factor is negative or not finite, or a name
-            is repeated.
+        SettingError: if an item has a different form, its factor is negative or not finite, or a
+            name is repeated.
 
     Example:
         >>> read_rates("encoder=0.1, *_embedding=0")

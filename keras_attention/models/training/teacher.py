@@ -73,7 +73,7 @@ def check_teacher(teacher: Any, student: Any) -> None:
     """Check that a student can learn from a teacher: a `Seq2Seq` or an `Ensemble`.
 
     Raises:
-        ValueError: if the teacher has other numbers of ids or other source features, or the student
+        ValueError: if the teacher has different numbers of ids or source features, or the student
             has a sparse `output_mapping`.
     """
     if teacher.vocabulary_sizes != student.vocabulary_sizes:

@@ -45,8 +45,8 @@ class TrainingModel(CheckedModel):
                 teacher.
 
         Raises:
-            ValueError: if the weight is out of range, if the teacher has other numbers of ids or
-                other source features, or if the model has a sparse `output_mapping`.
+            ValueError: if the weight is out of range, if the teacher has different numbers of ids
+                or source features, or if the model has a sparse `output_mapping`.
 
         Reference:
             https://arxiv.org/abs/1606.07947

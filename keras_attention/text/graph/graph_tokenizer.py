@@ -32,7 +32,7 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
     """A tokenizer in a graph that returns the same tokens and ids as the tokenizer in Python.
 
     Raises:
-        ValueError: If the tokenizer is of another kind.
+        ValueError: If the tokenizer is of a different kind.
 
     Example:
         >>> from keras_attention.text.vocabulary import Vocabulary

@@ -67,7 +67,7 @@ def upload_preset(preset: str, folder: str | Path) -> None:
         InputError: if the folder has no model, if the hub's library is not installed, or if the
             upload fails.
     """
-    folder = Path(folder)
+    preset, folder = str(preset), Path(folder)
     for needed in (MODEL_FILE, CARD_FILE):
         if not (folder / needed).is_file():
             raise InputError(
@@ -123,6 +123,25 @@ def _without_scheme(preset: str) -> str:
             f"Received: {scheme}://."
         )
     return handle
+
+
+def check_preset_folder(folder: str | Path) -> None:
+    """Check that a preset can be saved to a folder.
+
+    Raises:
+        InputError: if it is an address, or has a README.md that is not the card of a model.
+    """
+    path = Path(folder)
+    if "://" in str(folder):
+        raise InputError(
+            f"{folder}: expected a folder; save the preset to a folder, and then call "
+            "`upload_preset`. Received: an address."
+        )
+    if (path / CARD_FILE).exists() and not (path / MODEL_FILE).exists():
+        raise InputError(
+            f"{folder}: expected a new folder, or one with a model, because {CARD_FILE} would be "
+            f"replaced. Received: a folder with {CARD_FILE} but without {MODEL_FILE}."
+        )
 
 
 def write_card(

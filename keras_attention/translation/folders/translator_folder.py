@@ -10,7 +10,7 @@ from keras_attention.decoding.confidence import Confidence
 from keras_attention.decoding.search import check_room
 from keras_attention.decoding.short_list import ShortList
 from keras_attention.errors import InputError
-from keras_attention.files.atomic_writes import write_file
+from keras_attention.files.atomic_writes import check_kind, write_file
 from keras_attention.models.ensemble import Ensemble, members_of
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.codec import TextCodec
@@ -101,6 +101,7 @@ def load_members(paths: Iterable[str | Path]) -> TranslatorParts:
 def save_parts(parts: TranslatorParts, folder: Path) -> None:
     """Write the parts of a translator; see `Translator.save`."""
     check_storable(parts.output_rule)
+    check_kind(folder, folder, folder=True)
     if isinstance(parts.model, Ensemble):
         _save_members(parts.model, parts.codec, folder)
     else:

@@ -84,6 +84,9 @@ def make_output_rule(
     if pattern is not None:
         if not isinstance(pattern, str):
             raise OptionError("pattern", "must be a string", pattern=repr(pattern))
+        if not pattern:  # such as "$(cat missing)" in a shell
+            rule = "must not be empty, because every output would be empty"
+            raise OptionError("pattern", rule, pattern=repr(pattern))
         given = {"pattern": pattern}
         return OutputRule(pattern_automaton(pattern, tokenizer), given, arguments=given)
     return _closed_set(tokenizer, check_texts(allowed, "allowed"))

@@ -19,7 +19,7 @@ from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.translation.outputs.composed_texts import ComposedTexts, Kind, TextState
 
 _BEFORE = "0"
-"""A text before a token, to see how the tokenizer joins them; no mark composes with it."""
+"""Text to put before a token, to see how the tokenizer joins both; no mark composes with it."""
 
 _END_CLASS, _BEGUN = 1, 2
 
@@ -27,7 +27,7 @@ MOST_NODES = 100_000
 """The largest number of states of a pattern; a closed set of outputs may have more."""
 
 Spelling = tuple[tuple[Kind, ...], tuple[Kind, ...]]
-"""The classes of the characters that a token adds at the beginning of an output, and later."""
+"""The classes of the characters that a token adds: at the beginning of an output, and later."""
 
 
 class _Place(NamedTuple):

@@ -107,7 +107,7 @@ class Searches:
 
         Args:
             source: ids `[1, S]`.
-            options: the search options, those of greedy search.
+            options: the options of a greedy search.
             prefix: as for `__call__`.
             allowed: as for `__call__`.
             automaton: as for `__call__`.

@@ -352,6 +352,27 @@ def test_a_layer_keeps_no_state_between_calls():
     assert_close(layer(QUERY, MEMORY, memory_mask=MASK), expected)
 
 
+@pytest.mark.parametrize(
+    ("query", "memory", "mask", "message"),
+    [
+        ((2, 4), (2, 4), None, r"`memory` must have the shape \[B, S, M\]. Received: \(2, 4\)"),
+        (
+            (2, 3, 4),
+            (3, 5, 4),
+            None,
+            r"same B. Received: \(2, 3, 4\) and \(3, 5, 4\)",
+        ),
+        ((2, 3, 4), (2, 5, 4), (2, 4), r"`memory_mask` must have .* \(2, 4\) and \(2, 5, 4\)"),
+        ((2, 4), (2, 5, 4), (2, 5, 1), r"`memory_mask` must have .* Received: \(2, 5, 1\)"),
+    ],
+)
+def test_inputs_whose_shapes_do_not_agree_are_refused(query, memory, mask, message):
+    layer = built("bahdanau")
+    mask = None if mask is None else np.ones(mask, bool)
+    with pytest.raises(ValueError, match=message):
+        layer(np.zeros(query, "float32"), np.zeros(memory, "float32"), memory_mask=mask)
+
+
 def test_checked_choice_lists_the_choices():
     assert checked_choice("b", "letter", ("a", "b")) == "b"
     with pytest.raises(ValueError, match=r"`letter` must be one of 'a', 'b'\. Received: letter=3"):

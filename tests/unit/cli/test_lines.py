@@ -1,3 +1,4 @@
+import gzip
 import os
 import threading
 
@@ -10,6 +11,7 @@ from keras_attention.cli.lines import (
     available_batches,
     check_output,
     checked_text,
+    note_table,
     open_lines,
 )
 from keras_attention.errors import InputError
@@ -108,6 +110,35 @@ def test_a_line_that_is_not_utf8_does_not_end_the_file(tmp_path):
     assert [number for batch in batches for number in batch.numbers] == [0, 1, 2, 3]
     with pytest.raises(InputError, match="none.txt: expected a file that can be read"):
         list(available_batches(InputLines(os.fspath(tmp_path / "none.txt")), 3))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("pairs.tsv", b"a\tb\nc\td\n", "tsv"),
+        ("sheet.csv", b"a,b\n", "csv"),
+        ("half.CSV", b"\xef\xbb\xbfa;b\n", "csv"),
+        ("more.jsonl.gz", gzip.compress(b'{"source": "a"}\n'), "jsonl"),
+        ("words.tsv", b"a, b\nc\td\n", ""),
+        ("words.csv", b"a b\n", ""),
+        ("lines.txt", b"a\tb\n", ""),
+        ("odd.tsv", b"\xff\t\n", ""),
+        ("empty.csv", b"", ""),
+    ],
+)
+def test_a_table_that_is_read_as_lines_gets_a_note(name, content, kind, tmp_path, capsys):
+    path = tmp_path / name
+    path.write_bytes(content)
+    expected = f"note: {path} seems to be {kind}, but each line is read as one text. Use {kind}.\n"
+    for given in (path, tmp_path / f"*{path.suffix}"):
+        note_table(os.fspath(given), "Use {}.")
+        assert capsys.readouterr().err == (expected if kind else "")
+
+
+def test_other_input_than_a_file_gets_no_note(tmp_path, capsys):
+    for given in (None, "-", os.fspath(tmp_path / "none.csv")):
+        note_table(given)
+    assert capsys.readouterr().err == ""
 
 
 def test_an_output_must_not_be_a_file_that_a_pattern_matches(tmp_path):

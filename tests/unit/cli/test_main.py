@@ -65,6 +65,14 @@ def test_streams_may_be_closed(tmp_path, closed):
     assert (tmp_path / "new").read_text() == ""
 
 
+def test_a_warning_has_no_place_in_the_source_code():
+    warn = "import warnings; warnings.warn('no font'); warnings.warn('old', FutureWarning)"
+    code, message = ran(warn)
+    first, second = message.splitlines()[:2]
+    assert code == 0
+    assert first == "warning: no font" and second.endswith("FutureWarning: old")
+
+
 def test_an_interrupt_before_any_work_prints_nothing():
     assert ran("raise KeyboardInterrupt") == (130, "")
 

@@ -62,7 +62,7 @@ def test_a_single_item_has_no_bar(terminal):
         (False, True, False, False),
     ],
 )
-def test_a_bar_requires_a_terminal_to_which_nothing_else_is_printed(
+def test_a_bar_is_shown_only_on_a_terminal_without_other_output(
     stderr, stdout, prints, shown, capsys, monkeypatch
 ):
     monkeypatch.setenv("FORCE_COLOR", "1")  # makes rich treat every stream as a terminal

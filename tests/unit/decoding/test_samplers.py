@@ -48,6 +48,7 @@ REFUSED = {
     "sampling": (("beam", {"sample": True}), "`sample` must be False with .* sample=True"),
     "searching": (("random", {"sample": False}), "`sample` must be True with"),
     "top k": (("top_k", {}), "`top_k` must be given with the sampler 'top_k'"),
+    "top 0": (("top_k", {"top_k": 0}), "`top_k` must be at least 1 with .*'top_k'.*top_k=0"),
     "top p": (("top_p", {"top_k": 3}), "`top_p` must be given with the sampler 'top_p'"),
 }
 

@@ -161,14 +161,36 @@ def test_the_command_counts_lines_with_unknown_tokens(options, capsys, monkeypat
         assert capsys.readouterr().err == note
 
 
+def test_the_command_reads_a_file(tmp_path, capsys):
+    path = tmp_path / "words.txt"
+    path.write_text("학교\n學校\n", encoding="utf-8")
+    assert device_command.main([str(MODEL), str(path)]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("h a̠ k̚ k͈ j o\n") and shown.out.count("\n") == 2
+    assert f"'學' ({path}, line 2)" in shown.err
+
+
+def test_a_streamed_line_equals_the_whole_output(capsys, monkeypatch):
+    printed = []
+    for options in [], ["--stream"]:
+        lines = "\n".join(LINES).encode()
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines)))
+        assert device_command.main([str(MODEL), *options]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1] and printed[0].strip()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["missing.tflite"], "missing.tflite"),
+        ([str(MODEL), "missing.txt"], "missing.txt: expected a file that can be read"),
         ([str(ROOT / "setup.cfg")], "setup.cfg"),
         ([str(MODEL), "--threads", "0"], "--threads must be from 1 to 256"),
         ([str(MODEL), "--threads", "257"], "--threads must be from 1 to 256"),
         ([str(MODEL), "--stream", "--beam"], "--stream cannot be combined with --beam"),
+        ([str(MODEL), "--terms", "a"], "unrecognized arguments: --terms a"),
+        ([], "the following arguments are required: model"),
     ],
 )
 def test_a_wrong_argument_of_the_command_is_an_error_of_one_line(arguments, message, capsys):
@@ -177,5 +199,5 @@ def test_a_wrong_argument_of_the_command_is_an_error_of_one_line(arguments, mess
     except SystemExit as error:
         code = error.code
     assert code == 2
-    error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "error: " in error and message in error
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith("error: ") and message in error

@@ -23,7 +23,7 @@ def folder(tmp_path):
     return folder
 
 
-def test_what_was_written_is_usable_for_its_own_origin(folder):
+def test_a_written_folder_is_usable_only_with_the_same_origin(folder):
     assert folder.problem(ORIGIN) == "" and folder.numbers() == {"count": 3}
     assert folder.problem({**ORIGIN, "settings": "c"}) == "settings: changed"
     assert folder.problem({**ORIGIN, "more": "c"}) == "more: changed"

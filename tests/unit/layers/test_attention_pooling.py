@@ -88,3 +88,13 @@ def test_wrong_arguments_are_refused():
         AttentionPooling("bahdanau")
     with pytest.raises(ValueError, match=r"`queries` must be a positive.*Received: queries=0\."):
         AttentionPooling(BahdanauAttention(4), queries=0)
+
+
+def test_inputs_of_another_shape_are_refused():
+    pool = AttentionPooling(BahdanauAttention(4))
+    with pytest.raises(ValueError, match=r"expected ndim=3, found ndim=2. .*\(2, 3\)"):
+        pool(np.zeros((2, 3), "float32"))
+    sequence = np.zeros((2, 3, 4), "float32")
+    for shape in ((2, 4), (2, 3, 1)):
+        with pytest.raises(ValueError, match=r"`memory_mask` must have the shape \[B, S\]"):
+            pool(sequence, mask=np.ones(shape, bool))

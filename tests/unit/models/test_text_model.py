@@ -264,6 +264,8 @@ REFUSED = {
     "no targets": (lambda model: model.fit(SOURCES), "`y` must be the targets, .* NoneType"),
     "ids as targets": (lambda model: model.fit(SOURCES, IDS), "`y` must be the targets"),
     "fewer targets": (lambda model: model.fit(SOURCES, ["1"]), "5 sources and 1 targets"),
+    "no texts": (lambda model: model.fit([], []), "at least one. Received: 0 sources and 0 targ"),
+    "no targets for texts": (lambda model: model.fit(SOURCES, []), "5 sources and 0 targets"),
     "long target": (
         lambda model: model.fit(SOURCES, ["1"] * 4 + ["1" * 7]),
         r"^target 5: expected at most 7 tokens including </s>. Received: 8.$",

@@ -132,9 +132,18 @@ def test_each_mapping_accepts_only_one_of_the_librarys_losses(mapping):
 
 
 def test_only_a_softmax_output_accepts_losses_of_other_classes():
-    for loss in ("sparse_categorical_crossentropy", keras.losses.MeanSquaredError()):
+    logits = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    for loss in (logits, keras.losses.MeanSquaredError(), "mse"):
         check_loss(loss, "softmax")
         with pytest.raises(ValueError, match=r"must be MaskedFenchelYoung\('sparsemax'\) for"):
             check_loss(loss, "sparsemax")
     check_loss(None, "sparsemax")
+    for loss in (
+        "sparse_categorical_crossentropy",
+        keras.losses.sparse_categorical_crossentropy,
+        keras.losses.SparseCategoricalCrossentropy(),
+        keras.losses.CategoricalCrossentropy(),
+    ):
+        with pytest.raises(ValueError, match="`loss` must read logits, which a Seq2Seq returns"):
+            check_loss(loss, "softmax")
     assert type(output_loss("softmax")) is MaskedCrossentropy

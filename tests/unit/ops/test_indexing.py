@@ -40,7 +40,7 @@ def test_flat_joins_the_last_two_axes():
     np.testing.assert_array_equal(flat(ops.reshape(ops.arange(24), (2, 3, 4)))[1], range(12, 24))
 
 
-def test_contains_tells_which_numbers_each_row_has_except_the_padding():
+def test_contains_returns_which_numbers_are_in_each_row_without_the_padding():
     numbers = np.array([[3, 0, 1, 3], [0, 0, 0, 0], [4, 2, 4, 0]], "int32")
     expected = [[number > 0 and number in row for number in range(5)] for row in numbers]
     np.testing.assert_array_equal(to_numpy(contains(ops.convert_to_tensor(numbers), 5)), expected)

@@ -237,7 +237,7 @@ def test_an_ensemble_does_not_read_the_confidences_of_its_members(runs, tmp_path
     assert Translator.load_ensemble([tmp_path, tmp_path]).confidence == Confidence()
     assert not caplog.records
     assert Translator.load(tmp_path).confidence == Confidence()
-    assert "ignored, because it was measured with other weights" in caplog.text
+    assert "ignored, because it was measured with weights that differ" in caplog.text
 
 
 def test_a_folder_holds_either_an_ensemble_or_a_single_model(runs, tmp_path):

@@ -1,4 +1,4 @@
-"""The sections about confidence: its calibration, and which outputs to leave to a person."""
+"""The sections about confidence: its calibration, and which outputs a person should check."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _suggestion(analysis: Analysis) -> str:
         f"the requested accuracy of {asked:.2%}"
         if asked is not None
         else "an accuracy halfway between that of all outputs and 100&nbsp;%, which halves the "
-        "rate of errors"
+        "error rate"
     )
     if found is None:
         return (

@@ -23,7 +23,7 @@ _POLICY = "default-src 'none'; style-src '{style}'; base-uri 'none'; form-action
 
 _SECTIONS = {
     "metrics": ("Metrics", metrics_section),
-    "rejection": ("What to leave to a person", rejection_section),
+    "rejection": ("Which outputs a person should check", rejection_section),
     "calibration": ("Calibration", calibration_section),
     "confusions": ("Confusions of tokens", confusions_section),
     "lengths": ("Errors by length", lengths_section),

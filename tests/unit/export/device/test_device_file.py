@@ -12,6 +12,7 @@ from keras_attention.export.device.device_file import (
     read_device_file,
     write_device_file,
 )
+from keras_attention.export.device.device_translator import DeviceTranslator
 from keras_attention.text.tokenizers import make_tokenizer
 from keras_attention.translation.codec import TextCodec
 
@@ -81,6 +82,17 @@ def test_every_damaged_manifest_raises_a_one_sentence_error(tmp_path, codec):
 def test_a_manifest_of_another_model_is_refused(tmp_path, codec, change, message):
     with pytest.raises(InputError, match=f"^{message}"):
         read_device_file(written(tmp_path, codec, **change), "m")
+
+
+def test_a_folder_is_refused_with_the_files_in_it(tmp_path):
+    with pytest.raises(InputError) as error:
+        DeviceTranslator.load(tmp_path)
+    assert str(error.value) == f"{tmp_path}: expected a .tflite file. Received: a folder."
+    for name in ("b.tflite", "a.tflite"):
+        (tmp_path / name).touch()
+    with pytest.raises(InputError) as error:
+        DeviceTranslator.load(str(tmp_path))
+    assert str(error.value).endswith(f"; use one of {tmp_path}/a.tflite, {tmp_path}/b.tflite.")
 
 
 def test_an_archive_that_unpacks_to_more_than_the_limit_is_refused(tmp_path, codec):

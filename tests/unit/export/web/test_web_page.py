@@ -92,6 +92,11 @@ def test_an_example_that_the_page_cannot_translate_is_refused(npm, tmp_path, exa
     assert not (tmp_path / "page").exists()
 
 
+def test_a_single_example_must_be_in_a_list(npm, tmp_path):
+    with pytest.raises(TypeError, match="`examples` must be an iterable .* Received: 'march 3'"):
+        export_web(DATES, tmp_path / "page", runtime=npm, examples="march 3")
+
+
 def test_a_subword_tokenizer_is_refused():
     learned = learn_subwords(["ab abc bc"] * 9, 10)
     codec = TextCodec(

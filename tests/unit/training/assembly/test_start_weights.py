@@ -70,7 +70,7 @@ def test_new_rows_are_the_mean_of_the_known_tokens():
 
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
 def test_replaced_tokens_start_from_their_origins_and_all_other_weights_stay(options):
-    """A model whose tokens are only in another order computes the same on the reordered ids."""
+    """If only the order of the tokens differs, the model computes the same on reordered ids."""
     trained, model = make(SIZES, 1, **options), make(SIZES, 2, **options)
     orders = [
         np.concatenate([np.arange(4), 4 + np.random.default_rng(size).permutation(size - 4)])
@@ -114,6 +114,15 @@ def test_new_tokens_that_training_does_not_change_are_reported(freeze, rates, re
     for text in caplog.messages:
         assert "training.freeze, or a factor of 0 in training.rates, keeps" in text
         assert f"{3 if 'source' in text else 4} new tokens at the mean" in text
+
+
+def test_the_warning_tells_values_of_features_from_tokens(caplog):
+    trained, model = (
+        make(SIZES, 1, source_features=(size,), freeze="feature_embedding") for size in (6, 8)
+    )
+    start_from(model, trained, [*SAME, [*SAME[0][:6], [], []]])
+    (text,) = caplog.messages
+    assert text.startswith("feature_embedding/feature_0/embeddings: ") and "2 new values at" in text
 
 
 def test_only_one_of_the_models_may_have_a_sampler():

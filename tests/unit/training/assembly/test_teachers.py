@@ -1,4 +1,4 @@
-"""Teachers must have the same tokenizers. A student of their probabilities must have them too."""
+"""Teachers must have the same tokenizers, which a student of their probabilities must use too."""
 
 import os
 

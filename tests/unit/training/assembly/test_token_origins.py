@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 
+from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.text import SubwordTokenizer, learn_subwords
+from keras_attention.text.source_features import SourceFeatures
 from keras_attention.text.tokenizers import WordTokenizer
 from keras_attention.text.vocabulary import Vocabulary
-from keras_attention.training.assembly.token_origins import remap, token_origins
+from keras_attention.training.assembly.token_origins import codec_origins, remap, token_origins
+from keras_attention.translation.codec import TextCodec
 
 SPECIAL = [[0], [1], [2], [3]]
 TEXTS = ["low lower lowest", "newer newest"]
@@ -18,10 +21,20 @@ def tokens_of(origins, trained):
     return ["".join(trained.vocabulary.decode(ids)) for ids in origins]
 
 
-def test_words_start_from_themselves_or_from_nothing():
+def test_a_known_word_starts_from_itself_and_a_new_word_has_no_origin():
     trained, new = (WordTokenizer(Vocabulary(words.split())) for words in ("a b c", "c x a"))
     assert token_origins(trained, new) == [*SPECIAL, [6], [], [4]]
     assert token_origins(trained, trained) == [[id_] for id_ in range(7)]
+
+
+def test_values_of_features_start_from_themselves_or_from_nothing():
+    def codec(**values):
+        words = WordTokenizer(Vocabulary(["a"]), features=SourceFeatures(values))
+        return TextCodec(words, WordTokenizer(Vocabulary(["b"])), SearchSettings(5, 5))
+
+    trained = codec(language=["fre", "kor"], domain=["news"])
+    origins = codec_origins(trained, codec(language=["ice", "kor"], domain=["talk", "news"]))
+    assert origins == [[*SPECIAL, [4]], [*SPECIAL, [4]], [*SPECIAL, [], [5]], [*SPECIAL, [], [4]]]
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])

@@ -86,11 +86,19 @@ def test_the_message_names_the_best_epoch_and_the_reason_for_stopping(tmp_path):
     )
 
 
-def test_the_message_says_that_the_metric_was_still_improving(tmp_path):
+@pytest.mark.parametrize(
+    ("schedule", "advice"),
+    [
+        ("constant", "continue with --resume --set epochs=N."),
+        ("cosine", "start a new run with more training.epochs."),  # its epochs cannot change
+    ],
+)
+def test_the_message_says_that_the_metric_was_still_improving(tmp_path, schedule, advice):
     rows = "".join(f"{n},{50 * n + 50},{30 - n}\n" for n in range(6))
-    assert best_of(tmp_path, "epoch,step,val_wer\n" + rows, metric="wer") == (
+    message = best_of(tmp_path, "epoch,step,val_wer\n" + rows, metric="wer", schedule=schedule)
+    assert message == (
         "The best val_wer, 25.00, was reached after epoch 3; this model is kept. No earlier value "
-        "was as good, so longer training may help: use --resume with more training.epochs."
+        f"was as good, so longer training may help: {advice}"
     )
 
 

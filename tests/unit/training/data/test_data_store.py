@@ -95,7 +95,7 @@ def test_the_pairs_are_written_again_if_anything_has_changed(
     assert writes == [1, 1] and reason in caplog.text
 
 
-def test_the_store_is_reused_if_a_file_moves_or_a_setting_changes_no_pairs(
+def test_the_store_is_reused_if_a_file_moves_or_settings_leave_the_pairs_unchanged(
     config, store, writes, tmp_path
 ):
     read_pairs(config, 1, store)
@@ -133,7 +133,7 @@ def test_a_full_disk_is_reported_in_one_sentence(number, config, store, monkeypa
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
-def test_a_disk_that_is_full_when_the_file_ends_is_written_is_reported(config, store, monkeypatch):
+def test_a_disk_that_is_full_while_the_ends_file_is_written_is_reported(config, store, monkeypatch):
     def open_full(path, *args):
         return open("/dev/full" if path.name == "ends" else path, *args)
 

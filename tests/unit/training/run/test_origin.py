@@ -6,7 +6,7 @@ from keras_attention.training.run.fingerprints import Fingerprint
 from keras_attention.training.run.origin import Origin, is_fine_tuned, read_origin
 from keras_attention.training.run.run_files import ORIGIN_FILE, REPLAY_FILE
 
-PRECISION = RunPrecision("bfloat16", "as training.precision sets")
+PRECISION = RunPrecision("bfloat16", "as set by training.precision")
 MODEL = Fingerprint("/models/base/model.keras", 10, "0" * 64)
 PAIRS = [("한국", "a\tb"), ("x", "\n")]
 

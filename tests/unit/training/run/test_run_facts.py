@@ -13,7 +13,7 @@ from keras_attention.training.run.origin import Origin
 from keras_attention.training.run.run_data import RunData
 from keras_attention.training.run.run_folder import RunFolder
 
-PRECISION = RunPrecision("float32", "as training.precision sets")
+PRECISION = RunPrecision("float32", "as set by training.precision")
 
 
 @pytest.fixture

@@ -162,9 +162,9 @@ def test_a_run_can_be_resumed_with_the_same_recipe_or_more_epochs(started, recip
     with pytest.raises(InputError) as error:
         started.check_same(other)
     assert str(error.value) == (
-        f"{started.recipe_file}: the run was started with `units = 128`; use the same settings "
-        "again or train this recipe.toml with --resume, or start a new run in another folder. "
-        "Received: `units = 6`."
+        f"{started.recipe_file}: the run was started with `units = 128`; to keep its settings, run "
+        f"`keras-attention train {started.path} --resume`; to change them, start a new run in "
+        "another folder. Received: `units = 6`."
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from pathlib import Path
 from unittest.mock import create_autospec
 
 import huggingface_hub
@@ -120,6 +121,23 @@ def test_a_damaged_preset_is_refused_in_one_sentence(case, preset):
     with pytest.raises(InputError, match=message) as error:
         Translator.from_preset(preset)
     assert str(preset) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_preset_that_cannot_be_saved_is_refused(translator, tmp_path):
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "README.md").write_text("my project")
+    (tmp_path / "file").touch()
+    for folder, message in (
+        (tmp_path / "project", "a folder with README.md but without model.keras"),
+        (tmp_path / "file", "expected a folder to write. Received: a file"),
+        (HF, "^hf://someone/months: .* call `upload_preset`. Received: an address"),
+    ):
+        with pytest.raises(InputError, match=message):
+            translator.save_to_preset(folder)
+    with pytest.raises(TypeError, match="`metrics` must be a mapping. Received: float"):
+        translator.save_to_preset(tmp_path / "new", metrics=0.5)
+    assert (tmp_path / "project" / "README.md").read_text() == "my project"
+    assert not (tmp_path / "new").exists() and not Path("hf:").exists()
 
 
 def test_presets_of_hubs_are_downloaded_through_their_libraries(preset, translator, hubs):

@@ -66,6 +66,11 @@ def test_a_pattern_must_be_a_string():
         make_output_rule(LETTERS, None, 3)
 
 
+def test_an_empty_pattern_is_refused():
+    with pytest.raises(OptionError, match="`pattern` must not be empty, .* Received: pattern=''"):
+        make_output_rule(LETTERS, None, "")
+
+
 def test_an_output_longer_than_the_limit_is_refused():
     rule = closed("a", "abab")
     with pytest.raises(OptionError, match=r"longer than `max_length` \(4 tokens\).* of 5 tokens"):

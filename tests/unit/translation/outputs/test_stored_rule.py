@@ -39,7 +39,7 @@ def test_a_stored_limit_makes_the_same_rule(limit, translator, tmp_path):
     assert load_rule(tmp_path, LETTERS) is None and not list(tmp_path.iterdir())
 
 
-def test_a_loaded_translator_and_those_made_of_its_model_obey(translator, tmp_path):
+def test_a_loaded_translator_and_one_made_from_its_model_obey_the_rule(translator, tmp_path):
     limited(translator, pattern="1-1").save(tmp_path)
     loaded = Translator.load(tmp_path)
     assert loaded("abc").text == "1-1"

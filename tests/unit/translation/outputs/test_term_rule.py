@@ -36,7 +36,7 @@ def texts(found, target=LETTERS):
         ("abc", []),
         ("", []),
         ("bac", ["a"]),
-        ("ba\u0301", []),  # another letter
+        ("ba\u0301", []),  # an accented letter is a different letter
         ("e\u0301", ["-"]),
     ],
 )
@@ -131,5 +131,5 @@ def test_a_batch_is_split_if_a_wide_beam_would_read_too_many_edges_in_a_step():
         places = range(len(needed))
         return len([*terms.batches(places, needed, lambda each: [list(each)], beam_width=width)])
 
-    assert batches(100) == 2  # with that of the sources without terms
+    assert batches(100) == 2  # one of them has the sources without terms
     assert batches(2000) > 2

@@ -1,4 +1,4 @@
-"""A string is streamed token by token, and the tokens are those of the whole answer."""
+"""A text is streamed token by token, and the tokens are those of the whole output."""
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ def translator(request):
 @pytest.mark.parametrize(
     "options", [{}, {"prefix": "ba", "max_length": 5, "min_length": 4}], ids=["own", "prefix"]
 )
-def test_the_streamed_tokens_are_those_of_the_whole_answer(options, translator):
+def test_the_streamed_tokens_are_those_of_the_whole_output(options, translator):
     for text in TEXTS:
         whole = translator(text, beam_width=1, **options)
         steps = list(translator.stream(text, **options))
@@ -83,7 +83,7 @@ def test_each_token_is_yielded_before_the_next_is_computed():
         assert len(counts) == number
 
 
-def test_features_may_be_given_beside_the_text():
+def test_features_may_be_passed_separately_from_the_text():
     features = SourceFeatures({"language": ["eng", "kor"]})
     tokenizer = CharacterTokenizer(Vocabulary("abcd"), features=features)
     translator = random_translator(tokenizer, source_features=features.sizes)
