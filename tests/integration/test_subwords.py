@@ -10,7 +10,6 @@ from functools import cache
 import numpy as np
 import pytest
 import tensorflow as tf
-from runs import without_graphs
 from shared_data import SHARED, needs_shared
 from variants import TEXTS, assert_same
 
@@ -97,7 +96,7 @@ def name(request):
 
 @pytest.fixture(scope="module")
 def translator(name):
-    return without_graphs(make_translator(make_pairs(), **VARIANTS[name]))
+    return make_translator(make_pairs(), **VARIANTS[name])
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +120,7 @@ def lines():
     return [*TEXTS, *(source for source, _ in make_pairs(20)), "The 漢字漢 cat漢 ﬁ"]
 
 
-def test_a_saved_model_is_loaded_with_the_same_results(translator, folder, eagerly):
+def test_a_saved_model_is_loaded_with_the_same_results(translator, folder):
     loaded = Translator.load(folder)
     assert loaded.codec.to_files() == translator.codec.to_files()
     assert_same(loaded(lines()), translator(lines()))
@@ -154,7 +153,7 @@ def test_each_side_and_each_model_keeps_its_own_subwords(load):
     texts, names = lines(), ("bpe of each side", "joint bpe")
     loaded = [load(name)._signatures for name in names]
     for signatures, name in zip(loaded, names, strict=True):
-        translator = without_graphs(make_translator(make_pairs(), **VARIANTS[name]))
+        translator = make_translator(make_pairs(), **VARIANTS[name])
         found = signatures["score"](source=tf.constant(texts), target=tf.constant(texts))
         expected = [pair.score for pair in translator.score(texts, texts)]
         np.testing.assert_allclose(found["score"], expected, atol=1e-3)
@@ -200,7 +199,7 @@ def test_loading_without_tensorflow_text_is_refused(folder, monkeypatch):
 
 
 @of_each_kind
-def test_everything_runs_without_sentencepiece(translator, folder, eagerly, monkeypatch):
+def test_everything_runs_without_sentencepiece(translator, folder, monkeypatch):
     texts = lines()[:8]
     device = DeviceTranslator.load(folder / "model.tflite")
     fitting = [text for text in texts if device.fits(text)]
