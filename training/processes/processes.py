@@ -189,8 +189,9 @@ def leave_processes() -> None:
     """Wait until all processes have trained, and disconnect from them."""
     import jax
 
+    distributed: Any = jax.distributed
     with report_lost_process():
-        jax.distributed.shutdown()
+        distributed.shutdown()
 
 
 def describe_loss() -> str:
