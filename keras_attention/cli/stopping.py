@@ -7,12 +7,14 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
 _received: list[int] = []
+_received_at: dict[int, float] = {}
 _exit_code: list[int] = [1]  # what Python exits with after an exception that nobody catches
 _advice: list[str] = []
 
@@ -22,6 +24,10 @@ collector. The last name is a callback of JAX."""
 
 _RETRY_SECONDS = 0.05
 
+_REPEAT_SECONDS = 1.0
+"""Seconds in which the same signal is ignored if it comes again. A terminal or a scheduler may send
+it to all processes, and the parent of `run_in_child` then passes it on too."""
+
 
 @contextmanager
 def stop_on_signals() -> Iterator[None]:
@@ -30,6 +36,7 @@ def stop_on_signals() -> Iterator[None]:
     A signal that is ignored when the program starts stays ignored.
     """
     _received.clear()
+    _received_at.clear()
     _advice.clear()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     ours = [number for number, handler in before.items() if handler != signal.SIG_IGN]
@@ -100,6 +107,10 @@ def _stop(number: int, frame: FrameType | None) -> None:
         again.daemon = True
         again.start()
         return
+    now = time.monotonic()
+    if now - _received_at.get(number, -_REPEAT_SECONDS) < _REPEAT_SECONDS:
+        return
+    _received_at[number] = now
     _received.append(number)
     raise KeyboardInterrupt
 

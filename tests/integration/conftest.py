@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 from browser import browser, find_browser
 from build_once import build_once, shared_folder
-from runs import SETTINGS, train_eagerly, without_graphs
+from runs import SETTINGS, search_eagerly, train_eagerly, without_graphs
 from variants import VARIANTS
 
 FILE = "model.tflite"
@@ -122,9 +122,11 @@ def window(tmp_path_factory):
 def run(monkeypatch, capsys, tmp_path_factory):
     """Return `run(*arguments, stdin=b"")`, which runs the command line in this process.
 
-    This is faster than starting a new process.
+    This is faster than starting a new process. Searches are made without graphs.
     """
     from keras_attention.cli import main
+
+    search_eagerly(monkeypatch)
 
     logger = logging.getLogger("keras_attention")
     before = logger.handlers, logger.level

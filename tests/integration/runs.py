@@ -1,6 +1,7 @@
 """Settings of the small run that these tests share, and functions for run folders."""
 
 import hashlib
+import math
 import shutil
 
 import pytest
@@ -58,21 +59,48 @@ def train_eagerly(patch):
     search_eagerly(patch)
 
 
-def search_eagerly(patch):
-    """Search without graphs, because tracing a graph takes longer than a few short searches."""
+def search_eagerly(patch, longest=100):
+    """Search without graphs, because tracing a graph takes longer than a few short searches.
+
+    Sources with more tokens than `longest` are searched with graphs, because every token would take
+    a step in Python.
+    """
     from keras_attention.translation.searches import compiled_search
 
     compile_arrays = compiled_search.compile_arrays
 
-    def compile_streams(function, inputs):
-        streams = function.__name__ == "begin"  # its graph's outputs are the inputs of each step
-        return compile_arrays(function, inputs) if streams else function
+    def compile_long(function, inputs):
+        compiled = compile_arrays(function, inputs)
+        if function.__name__ == "begin":  # its graph's outputs are the inputs of each step
+            return compiled
 
-    patch.setattr(compiled_search, "compile_arrays", compile_streams)
+        def run(source, *others):
+            return (compiled if source.shape[1] > longest else function)(source, *others)
+
+        return run
+
+    patch.setattr(compiled_search, "compile_arrays", compile_long)
+
+
+class GraphEncoder:
+    """A model for searches, whose encoder is a graph. It is traced once for all shapes.
+
+    Without a graph, the encoder of a long source takes most of the time of a search.
+    """
+
+    def __init__(self, model):
+        import tensorflow as tf
+
+        self._model = model
+        ids = tf.TensorSpec([None, None], tf.int32)
+        self.encode = tf.function(model.encode, input_signature=[ids], autograph=False)
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)
 
 
 def without_graphs(translator):
-    """Return a copy that searches without graphs and remembers its translations.
+    """Return a copy whose searches take their steps without graphs, and that remembers its outputs.
 
     Its exports have graphs as usual. Many tests compare an export with the translations of the same
     texts, so each text is translated only once with the same options. Do not change the weights of
@@ -84,13 +112,13 @@ def without_graphs(translator):
     class EagerSearches(Searches):
         def _find(self, *arguments):
             with pytest.MonkeyPatch.context() as patch:
-                search_eagerly(patch)
+                search_eagerly(patch, longest=math.inf)  # the encoder has a graph
                 return super()._find(*arguments)
 
     class RememberingTranslator(Translator):
         def __init__(self, model, codec, short_list=None, **parts):
             super().__init__(model, codec, short_list, **parts)
-            self._searches, self._known = EagerSearches(model), {}
+            self._searches, self._known = EagerSearches(GraphEncoder(model)), {}
 
         def limit_outputs(self, **limit):
             self._known.clear()
@@ -102,10 +130,17 @@ def without_graphs(translator):
             texts = list(texts)
             if options.get("sample"):
                 return super().__call__(texts, **options)
-            known = self._known.setdefault(repr(sorted(options.items())), {})
+            own = self.codec.settings  # options with these values change nothing
+            changed = [(k, v) for k, v in options.items() if repr(getattr(own, k, None)) != repr(v)]
+            known = self._known.setdefault(repr(sorted(changed)), {})
             new = [text for text in dict.fromkeys(texts) if text not in known]
             known.update(zip(new, super().__call__(new, **options), strict=True))
             return [known[text] for text in texts]
+
+        def score(self, *arguments, **options):
+            with pytest.MonkeyPatch.context() as patch:
+                search_eagerly(patch)
+                return super().score(*arguments, **options)
 
     parts = translator._parts._asdict()
     return RememberingTranslator(**parts, max_tokens=translator.max_tokens)

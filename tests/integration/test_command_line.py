@@ -307,12 +307,12 @@ def test_plot_writes_a_picture(run, trained, tmp_path):
 
 def test_plot_notes_that_a_text_is_the_name_of_a_file(run, trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("3-5-03").touch()
-    outcome = run("plot", trained, "3-5-03")
+    Path("3503").touch()
+    outcome = run("plot", trained, "3503")
     assert (outcome.code, outcome.err) == (
         0,
-        "note: the text '3-5-03' is also the name of a file; to plot its lines, use "
-        "--file 3-5-03 --html PAGE.\n",
+        "note: the text '3503' is also the name of a file; to plot its lines, use "
+        "--file 3503 --html PAGE.\n",
     )
 
 

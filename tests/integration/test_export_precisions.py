@@ -10,6 +10,7 @@ from support import write_runtime
 from keras_attention.cli.web_pages import PageOptions, page_of
 from keras_attention.errors import InputError
 from keras_attention.export.device.device_translator import DeviceTranslator
+from keras_attention.export.saved_model import saved_model
 from keras_attention.export.tflite import conversion as tflite
 from keras_attention.export.tflite import quality_gate
 
@@ -32,13 +33,22 @@ def conversions():
 def convert_once(conversions, monkeypatch):
     """Trace and convert each model only once, because this takes most of the time."""
     convert, trace_graphs = tflite.convert, tflite.trace_graphs
+    serving_module = saved_model.ServingModule
+
+    def once(kind, model, make):
+        key = kind, b"".join(weight.tobytes() for weight in model.get_weights())
+        if key not in conversions:
+            conversions[key] = make()
+        return conversions[key]
 
     def first_conversion(traced, model):
-        weights = b"".join(weight.tobytes() for weight in model.get_weights())
-        if weights not in conversions:
-            conversions[weights] = convert(traced(), model)
-        return conversions[weights]
+        return once("TFLite", model, lambda: convert(traced(), model))
 
+    def first_module(translator, limits):
+        make = partial(serving_module, translator, limits)
+        return once("SavedModel", translator.single_model, make)
+
+    monkeypatch.setattr(saved_model, "ServingModule", first_module)
     monkeypatch.setattr(tflite, "trace_graphs", lambda *given: partial(trace_graphs, *given))
     monkeypatch.setattr(tflite, "convert", first_conversion)
 

@@ -34,7 +34,7 @@ def make_member(**settings):
 def members():
     copying = make_member(attention=LuongAttention("general"), input_feeding=True, copying=True)
     additive = make_member(attention=BahdanauAttention(5), placement="before", rnn="gru", units=6)
-    return [copying, additive]
+    return [without_graphs(copying), without_graphs(additive)]
 
 
 @pytest.fixture(scope="module")

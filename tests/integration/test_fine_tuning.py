@@ -89,7 +89,7 @@ def test_a_tiny_learning_rate_keeps_old_outputs_although_the_vocabulary_grows(wo
         assert set(new[len(old) :]) == {"é", "ø", "ß"}
     outputs = [[each.text for each in model(OLD_TEXTS)] for model in (before, after)]
     assert outputs[0] == outputs[1] and any(outputs[0])
-    assert "source vocabulary: 26 tokens of the model, 3 new ones" in outcome.err
+    assert "source vocabulary: 26 tokens of the model, 3 new" in outcome.err
     assert (
         f"20 held-out pairs of {work / 'base'}: exact_match {score(before)} before fine-tuning, "
         f"{score(before)} after" in outcome.err
@@ -244,8 +244,8 @@ def test_evaluate_measures_on_the_held_out_pairs_of_the_start_model(work, run):
         (["--from", "new.toml"], "for --from. Received: a file."),
         (["--from", "."], "expected the folder of a trained model"),
         (["--from", "base", "--set", "units=16"], "`model.units` must be 8, as in the model"),
-        (["--from", "base", "--set", "freeze=encodr"], "`freeze` must name layers among"),
-        (["--from", "base", "--set", "rates=encodr=1"], "`rates` must name layers among"),
+        (["--from", "base", "--set", "freeze=encodr"], "`training.freeze` must name layers among"),
+        (["--from", "base", "--set", "rates=encodr=1"], "`training.rates` must name layers among"),
         (["--from", "base", "--set", "rates=encoder"], "`training.rates` must be items such as"),
         (["--set", "new_vocabulary=both"], "`training.new_vocabulary` replaces the vocabularies"),
         (

@@ -10,7 +10,7 @@ try:
 except ImportError:  # Windows
     resource = None
 
-TINY = overrides("size=400", "held_out=40", "epochs=1", "units=16", "embedding=8", "batch_size=32")
+TINY = overrides("size=200", "held_out=40", "epochs=1", "units=16", "embedding=8", "batch_size=32")
 MADE = {
     "1/saved_model.pb",
     "accuracy.png",
@@ -50,7 +50,7 @@ def test_quickstart_trains_shows_exports_verifies_and_resumes(run, eagerly, tmp_
     first = run("quickstart", "--output", tmp_path / "models", *TINY)
     assert first.code == 0
     assert MADE <= contents(tmp_path / "models" / "dates").keys()
-    assert first.out.count("epoch 1 of 1  step 12 of 12  loss ") == 2  # one epoch of each model
+    assert first.out.count("epoch 1 of 1  step 5 of 5  loss ") == 2  # one epoch of each model
     assert "exact match" in first.out and "of 40 pairs" in first.out
     assert first.out.count("(score -") == 5
     assert first.out.count("agrees") == 2 and first.out.count("100.00%") >= 2
@@ -69,7 +69,7 @@ def test_quickstart_trains_shows_exports_verifies_and_resumes(run, eagerly, tmp_
     monkeypatch.setattr("keras_attention.cli.exports.export_all", lambda *_: [])
     again = run("quickstart", "--output", tmp_path / "models", *TINY)
     assert again.code == 0
-    assert "step 12 of 12" not in again.out
+    assert "step 5 of 5" not in again.out
     assert (tmp_path / "models" / "dates" / "model.keras").stat() == weights
     assert len(verify.find_exports(tmp_path / "models" / "dates")) == 2
     check_removable(tmp_path / "models" / "dates")  # --overwrite accepts every file that we write

@@ -22,5 +22,7 @@ def test_one_epoch_with_half_the_batch_size_suffices_for_the_public_dates(tmp_pa
     translator = train(recipe, tmp_path)
     training, held_out = split_pairs(recipe.data, recipe.seed)
     assert (len(training), len(held_out)) == (45_000, 5_000)
-    assert evaluate(translator, held_out).exact_match >= 0.999
-    assert len(RunFolder(tmp_path).metrics()) == 1
+    (accuracy,) = RunFolder(tmp_path).values("val_exact_match")  # of all held-out pairs
+    assert accuracy >= 0.999
+    # The returned model is the one that was validated, so a part of the pairs is enough.
+    assert evaluate(translator, held_out[:500]).exact_match >= 0.998

@@ -7,10 +7,12 @@ import json
 import os
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 import typer
+import yaml
 
 import keras_attention
 import keras_attention.export
@@ -177,6 +179,26 @@ def test_the_options_that_a_page_uses_exist(page):
         options = {each for param in group.commands[name].params for each in param.opts}
         used = {word.partition("=")[0] for word in arguments if word.startswith("--")}
         assert used <= options, line
+
+
+def test_the_job_files_for_clusters_set_variables_that_train_reads():
+    page = ROOT / "docs" / "how-to" / "scaling.md"
+    [(script, _)] = blocks(page, "bash")
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    train = typer.main.get_command(app).commands["train"]
+    command = shlex.split(next(line for line in script.splitlines() if "srun" in line))
+    [(jobs, _)] = blocks(page, "yaml")
+    service, job = yaml.safe_load_all(jobs)
+    pod = job["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    options = {option for param in train.params for option in param.opts}
+    given = {word for word in command[2:] + container["command"] if word.startswith("--")}
+    assert given <= options
+    variables = {variable["name"] for variable in container["env"]}
+    known = {param.envvar for param in train.params}
+    assert variables - known == {"KERAS_BACKEND"}
+    assert pod["subdomain"] == service["metadata"]["name"]
+    assert service["spec"]["selector"] == {"job-name": job["metadata"]["name"]}
 
 
 def test_the_tutorial_is_committed_with_the_output_of_a_complete_run():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.errors import InputError, OptionError
+from keras_attention.errors import InputError, OptionError, SettingError
 from keras_attention.models.layer_config import LayerConfig
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.models.training.freezing import variable_rates
@@ -98,13 +98,19 @@ def build_model(
         model = _build_untrained(recipe, codec, precision)
         rates = variable_rates(model, training.rates)
     except ValueError as error:
-        raise InputError(f"invalid model settings: {error}") from error
+        raise InputError(_problem(error)) from error
     model.compile(
         optimizer=build_optimizer(training, total_steps, rates),
         loss=output_loss(recipe.model.output_mapping, training.label_smoothing),
         metrics=[MaskedAccuracy()],
     )
     return model
+
+
+def _problem(error: ValueError) -> str:
+    if isinstance(error, SettingError) and error.field in ("freeze", "rates"):
+        return f"`training.{error.field}` {error.problem}"
+    return f"invalid model settings: {error}"
 
 
 def make_fit_variables(model: Seq2Seq, vocabulary_size: int) -> None:

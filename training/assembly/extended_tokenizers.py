@@ -64,7 +64,7 @@ def _extend(
     known = tokenizer.vocabulary.tokens[len(SPECIAL_TOKENS) :]
     new = [token for token in learned.tokens if token not in tokenizer.vocabulary]
     added = new[: max(0, limit - len(known))] if limit else new
-    _logger.info("%s vocabulary: %d tokens of the model, %d new ones", side, len(known), len(added))
+    _logger.info("%s vocabulary: %d tokens of the model, %d new", side, len(known), len(added))
     if len(added) < len(new):
         _logger.warning(
             "%s vocabulary: %d new tokens stay unknown, because text.%s_vocabulary_size=%d counts "

@@ -97,6 +97,9 @@ def _connect(coordinator: str | None, processes: int | None, process: int | None
         _logger.info("process %s of %s: connecting to %s", process, processes, coordinator)
         if process:
             _wait_for(coordinator)
+    # JAX's service would replace the handler of SIGTERM, and no longer let it stop this process.
+    config: Any = jax.config
+    config.update("jax_enable_preemption_service", False)
     try:
         jax.distributed.initialize(
             coordinator, processes, process, heartbeat_timeout_seconds=HEARTBEAT_SECONDS
@@ -179,8 +182,21 @@ def report_lost_process() -> Iterator[None]:
         if isinstance(error, InputError) or process_count() == 1 or not _LOST.search(str(error)):
             raise
         first_line = str(error).partition("\n")[0]
-        raise InputError(
-            f"process {process_index()} of {process_count()}: another process has stopped; see its "
-            "output, and continue the run with --resume, with any number of processes. "
-            f"Received: {first_line}."
-        ) from None
+        raise InputError(f"{describe_loss()} Received: {first_line}.") from None
+
+
+def leave_processes() -> None:
+    """Wait until all processes have trained, and disconnect from them."""
+    import jax
+
+    distributed: Any = jax.distributed
+    with report_lost_process():
+        distributed.shutdown()
+
+
+def describe_loss() -> str:
+    """Return the sentence with which a process reports that another one has stopped."""
+    return (
+        f"process {process_index()} of {process_count()}: another process has stopped; see its "
+        "output, and continue the run with --resume, with any number of processes."
+    )

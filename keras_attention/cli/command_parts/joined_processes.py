@@ -8,8 +8,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 
 from keras_attention.cli.stopping import exit_at_once
+from keras_attention.cli.watched_child import Parent
 from keras_attention.training.processes.devices import process_count, process_index
-from keras_attention.training.processes.processes import start_processes
+from keras_attention.training.processes.processes import (
+    describe_loss,
+    leave_processes,
+    start_processes,
+)
 
 
 @contextmanager
@@ -17,15 +22,22 @@ def join_processes(
     coordinator: str | None, processes: int | None, process: int | None
 ) -> Iterator[None]:
     """Train as one of several processes until the block ends; only the first prints anything."""
+    parent = Parent()
+    started = False
     with ExitStack() as stack:
         try:
             start_processes(coordinator, processes, process)
+            started = True
+            if process_count() > 1:
+                parent.report_abort(describe_loss())
             if process_index():
                 logging.getLogger("keras_attention").setLevel(logging.ERROR)
                 null = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
                 stack.enter_context(redirect_stdout(null))
             yield
-        except BaseException:
-            if process_count() > 1:
-                exit_at_once()  # otherwise JAX waits for the others, which may wait for this one
-            raise
+            leave_processes()
+        finally:
+            if started:
+                # After an error, JAX would wait for the other processes, which may wait for this
+                # one. TensorFlow can wait forever for the thread that makes batches.
+                exit_at_once()

@@ -1,5 +1,6 @@
 """The command `train`: trains the model of a recipe, or prints the recipe."""
 
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ import typer
 from keras_attention.cli.arguments import Overrides, Overwrite
 from keras_attention.cli.command_parts.given_options import check_effective
 from keras_attention.cli.stopping import advise_on_stop
+from keras_attention.cli.watched_child import run_in_child, wants_child
 from keras_attention.errors import InputError
 
 if TYPE_CHECKING:
@@ -147,6 +149,9 @@ def train(
     if show:
         print(describe_recipe(resolved))
         return
+    joins = distributed or (coordinator, processes, process) != (None, None, None)
+    if joins and not seeds and wants_child():
+        raise typer.Exit(run_in_child(sys.argv[1:]))
     from keras_attention.cli.command_parts.evaluation_pairs import advise_to_evaluate
     from keras_attention.cli.command_parts.joined_processes import join_processes
     from keras_attention.training.run.run_data import load_run_recipe
@@ -158,7 +163,7 @@ def train(
         resolved = load_run_recipe(folder)
     options = {"resume": resume, "overwrite": overwrite, "changed_data": changed_data}
     with ExitStack() as stack:
-        if distributed or (coordinator, processes, process) != (None, None, None):
+        if joins:
             if seeds or is_ensemble(folder):
                 raise InputError(
                     "--distributed trains one model; train each seed in a run of its own with "

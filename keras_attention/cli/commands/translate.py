@@ -279,7 +279,7 @@ def translate(
         streamed, source = open_stream(job)
         if server is None:
             note_limits([model], search)
-        if reader is None:
+        if not is_given(context, "input_format"):
             note_table(file, _TABLE)
         run_stream(streamed, source, file, on_error, reader)
         return
@@ -295,7 +295,7 @@ def translate(
             answer_all = stack.enter_context(open_translators(job, workers))
         if server is None:
             note_limits([model], search)
-        if reader is None:
+        if not is_given(context, "input_format"):
             note_table(file, _TABLE)
         run_translate(
             answer_all,

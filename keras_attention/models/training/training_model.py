@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_attention.models.training.checked_model import CheckedModel
 from keras_attention.models.training.r_drop import has_passes, join_passes, twice
+from keras_attention.models.training.replica_updates import clip_sums
 from keras_attention.models.training.teacher import Teacher, check_teacher
 from keras_attention.objectives.alignment_losses import coverage_loss, guided_alignment_loss
 from keras_attention.objectives.distribution_losses import consistency_loss
@@ -53,6 +54,16 @@ class TrainingModel(CheckedModel):
         check_teacher(teacher, self)
         self._teacher = Teacher(teacher, weight)
 
+    def make_train_function(self, force: bool = False) -> Any:
+        """Build the function of a training step, as Keras does.
+
+        Under a `tf.distribute` strategy, the optimizer then clips the sum of the gradients.
+        """
+        strategy = getattr(self, "distribute_strategy", None)
+        if strategy is not None and strategy.num_replicas_in_sync > 1:
+            clip_sums(self.optimizer)
+        return super().make_train_function(force)
+
     def compute_loss_and_updates(
         self,
         trainable_variables: list[Any],
@@ -96,8 +107,7 @@ class TrainingModel(CheckedModel):
 
         Under a `tf.distribute` strategy and with a loss of this library, the loss of each replica
         is weighted by its number of tokens. A training step then equals a step of a single replica
-        with the whole batch, except that Keras clips gradients in each replica before it adds them
-        up.
+        with the whole batch.
 
         Args:
             x: the inputs of `call`.

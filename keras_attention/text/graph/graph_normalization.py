@@ -7,6 +7,7 @@ would need that library, and its version of Unicode differs from the version tha
 """
 
 from collections.abc import Callable
+from functools import cache, partial
 from typing import Any, TypeAlias
 
 import tensorflow as tf
@@ -70,7 +71,21 @@ def normalize(texts: Tensor, form: str = "nfc") -> Tensor:
         >>> normalize(tf.constant(["e\u0301"])).numpy()[0].decode()
         'é'
     """
+    return _graph_of(form)(texts)
 
+
+@cache
+def _graph_of(form: str) -> Any:
+    """Return `_normalize` for a normal form as a compiled function.
+
+    An export normalizes in several places, and the graph is large. Therefore all of them, in all
+    exports of a process, call one graph.
+    """
+    texts = tf.TensorSpec([None], tf.string)
+    return tf.function(partial(_normalize, form=form), input_signature=[texts], autograph=False)
+
+
+def _normalize(texts: Tensor, form: str) -> Tensor:
     def to_form(codes: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         codes, rows = _decompose(codes, rows, decompositions(form))
         codes, classes = _order_canonically(codes, rows)

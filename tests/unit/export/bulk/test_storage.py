@@ -100,7 +100,7 @@ def test_an_earlier_output_is_kept_or_deleted(store, tmp_path):
         ("{folder}/*.csv", "no matching file"),
         (SCHEME + ":/{folder}/*.csv", "no file matches"),
         ("nowhere://a/*", "nowhere"),
-        ("{folder}", "Is a directory"),
+        ("{folder}", "Received: a folder"),
         ("{folder}/*.zip", "a ZIP archive"),
         ("{folder}/tab*", "file names in UTF-8 without tabs"),
         ("{folder}/odd*", "file names in UTF-8 without tabs"),

@@ -144,7 +144,7 @@ def test_a_file_of_another_kind_or_without_records_is_an_error(read, tmp_path, m
         read_pairs(DataConfig(format="parquet", path=str(path)))
     with pytest.raises(InputError, match=r"missing.parquet: .* Received: No such file"):
         read_pairs(DataConfig(format="parquet", path=str(tmp_path / "missing.parquet")))
-    with pytest.raises(InputError, match="expected a file that can be read. Received: Is a dir"):
+    with pytest.raises(InputError, match="expected a file, or a pattern .* Received: a folder"):
         read_pairs(DataConfig(format="parquet", path=str(tmp_path)))
     path = write(path, [{"source": "a", "target": "b"}], "parquet")
     with pytest.raises(InputError, match=r"Received: a Parquet file; set data.format='parquet'"):
