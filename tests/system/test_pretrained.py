@@ -65,7 +65,7 @@ def test_the_model_of_six_languages_reaches_its_figures(language):
 
 
 def word_error_rate(model, language, part):
-    """Return the error rate; another processor may change one or two of the 450 words, 0.22 each."""
+    """Return the error rate of 450 words; on another processor, one or two of them may differ."""
     path = SHARED / "g2p" / f"{language}_{part}.tsv"
     pairs = read_pairs(load_recipe("g2p", [f"data.path={path}"]).data)
     translator = DeviceTranslator.load(FOLDER / f"{model}.tflite")
