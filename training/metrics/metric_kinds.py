@@ -181,21 +181,35 @@ class WrongWords(Ratio):
 
 
 class EditRate(Ratio):
-    """Edits to the nearest reference as a percentage of its tokens, split at white space."""
+    """Edits to the nearest reference as a percentage of its units: words, phones or characters."""
 
     higher_is_better = False
     scale = 100.0
 
     def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
-        """Count the edits to the nearest reference (the shortest if tied), and its tokens."""
-        tokens = [line.split() for line in references]
-        return min((edit_distance(hypothesis.split(), line), len(line)) for line in tokens)
+        """Count the edits to the nearest reference (the shortest if tied), and its units."""
+        output = self.cut(hypothesis)
+        return min((edit_distance(output, line), len(line)) for line in map(self.cut, references))
+
+    def cut(self, text: str) -> Sequence[str]:
+        """Return the units of a text; by default, what is between white space."""
+        return text.split()
 
 
 class WordErrorRate(EditRate):
     """Word error rate: insertions, deletions and substitutions of words, over all lines."""
 
     name, unit, pools_sources = "wer", "word", False
+
+
+class CharacterErrorRate(EditRate):
+    """Character error rate; a space is a character, but not at the ends of a line."""
+
+    name, unit, pools_sources = "cer", "character", False
+
+    def cut(self, text: str) -> Sequence[str]:
+        """Return the characters of a text in normal form C, so a Hangul syllable is one."""
+        return text.strip()
 
 
 class PhoneErrorRate(EditRate):
@@ -321,6 +335,9 @@ def format_value(name: str, value: float) -> str:
 
 METRICS: dict[str, type[Ratio] | type[Sacrebleu]] = {
     kind.name: kind
-    for kind in (ExactMatch, Bleu, Chrf, Ter, WordErrorRate, PhoneErrorRate, WrongWords)
+    for kind in (
+        *(ExactMatch, Bleu, Chrf, Ter),
+        *(WordErrorRate, CharacterErrorRate, PhoneErrorRate, WrongWords),
+    )
 }
 """All metrics by name, in the order of the command line's help."""

@@ -27,11 +27,11 @@ def score(
     `bleu`, `chrf` and `ter` are computed by sacrebleu. `exact_match` is the share of outputs that
     are equal to a reference. `wer` is the word error rate of speech recognition: the smallest
     number of insertions, deletions and substitutions of words from the output to the nearest
-    reference, divided by the number of words of that reference, both summed over all lines.
-    `g2p_wer` and `per` are the metrics of grapheme-to-phoneme tasks (Gorman et al. 2020). `g2p_wer`
-    is the share of words whose phones, separated by spaces, equal no reference. `per` is the number
-    of edits of phones, divided by the number of phones of the nearest reference. All three error
-    rates are in per cent.
+    reference, divided by the number of words of that reference, both summed over all lines. `cer`
+    is the same for characters, including spaces inside a line. `g2p_wer` and `per` are the metrics
+    of grapheme-to-phoneme tasks (Gorman et al. 2020). `g2p_wer` is the share of words whose phones,
+    separated by spaces, equal no reference. `per` is the number of edits of phones, divided by the
+    number of phones of the nearest reference. All four error rates are in per cent.
 
     Args:
         name: the name of a metric in `METRICS`.

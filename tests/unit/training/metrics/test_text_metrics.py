@@ -78,6 +78,16 @@ def test_word_and_phone_error_rates_equal_hand_computed_values():
     assert str(score("exact_match", PHONES, ACCEPTED)) == "50.00%"
 
 
+def test_the_character_error_rate_equals_hand_computed_values():
+    # A substitution of 한 in 4 characters, a missing space in 3, and an additional letter in 2.
+    outputs, targets = ["항국 어", "ab", " cdx "], ["한국 어", "a b", "cd"]
+    assert score("cer", outputs, targets).value == pytest.approx(100 * 3 / 9)
+    parts = [unicodedata.normalize("NFD", text) for text in outputs]
+    assert score("cer", parts, targets).value == pytest.approx(100 * 3 / 9)
+    assert score("cer", ["ab"], [["xy", "abc"]]).value == pytest.approx(100 * 1 / 3)
+    assert "unit:character" in score("cer", outputs, targets).signature
+
+
 def test_an_error_rate_can_exceed_100():
     assert score("per", ["a b c"], ["x"]).value == 300
 
