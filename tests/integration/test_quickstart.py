@@ -62,7 +62,7 @@ def test_quickstart_trains_shows_exports_verifies_and_resumes(run, eagerly, tmp_
 
     other = run("quickstart", "--output", tmp_path / "models", *TINY, "--set", "units=32")
     assert (other.code, other.err.count("\n")) == (2, 1)
-    assert "the run was started with `units = 16`; use the same settings again" in other.err
+    assert "the run was started with `units = 16`; to keep its settings, run" in other.err
 
     weights = (tmp_path / "models" / "dates" / "model.keras").stat()
     # Do not export again: it is slow, and other tests check that the result is the same.

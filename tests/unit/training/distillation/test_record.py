@@ -54,13 +54,13 @@ def test_a_teacher_with_other_weights_is_an_error(record, teachers, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"beam_width": 5}, r"another --beam; use the original .* Expected: 4\. Received: 5\."),
-        ({"nearest": False}, "another --nearest"),
-        ({"with_pairs": True}, "another --with-pairs"),
-        ({"pairs": 3}, r"another number of training pairs; .* Expected: 2\. Received: 3\."),
-        ({"training": "x"}, "another set of training pairs"),
-        ({"held_out": "x"}, "another set of held-out pairs"),
-        ({"teachers": ()}, r"another number of teachers; .* Expected: 2\. Received: 0\."),
+        ({"beam_width": 5}, r"a different --beam; use the original .* Expected: 4\. Received: 5\."),
+        ({"nearest": False}, "a different --nearest"),
+        ({"with_pairs": True}, "a different --with-pairs"),
+        ({"pairs": 3}, r"a different number of training pairs; .* Expected: 2\. Received: 3\."),
+        ({"training": "x"}, "a different set of training pairs"),
+        ({"held_out": "x"}, "a different set of held-out pairs"),
+        ({"teachers": ()}, r"a different number of teachers; .* Expected: 2\. Received: 0\."),
     ],
 )
 def test_other_options_or_pairs_are_an_error(record, change, words, tmp_path):
