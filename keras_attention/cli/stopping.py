@@ -31,19 +31,26 @@ it to all processes, and the parent of `run_in_child` then passes it on too."""
 
 @contextmanager
 def stop_on_signals() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` inside the block on SIGTERM, as on Ctrl-C.
-
-    A signal that is ignored when the program starts stays ignored.
-    """
+    """Raise `KeyboardInterrupt` inside the block on SIGTERM, as on Ctrl-C."""
     _received.clear()
     _received_at.clear()
     _advice.clear()
+    with handle_stops(_stop):
+        yield
+
+
+@contextmanager
+def handle_stops(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Let a function handle SIGINT and SIGTERM inside the block, if this is the main thread.
+
+    A signal that is ignored when the program starts stays ignored.
+    """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     ours = [number for number, handler in before.items() if handler != signal.SIG_IGN]
     if threading.current_thread() is not threading.main_thread():
         ours = []
     for number in ours:
-        signal.signal(number, _stop)
+        signal.signal(number, handler)
     try:
         yield
     finally:

@@ -15,10 +15,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from types import FrameType
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
+
+from keras_attention.cli.stopping import handle_stops
 
 _VARIABLE = "KERAS_ATTENTION_PARENT"
 """The environment variable with the descriptor of the child's socket."""
@@ -54,7 +55,7 @@ def run_in_child(arguments: Sequence[str], command: Sequence[str] = _COMMAND) ->
             environment = {**os.environ, _VARIABLE: str(number)}
             child = subprocess.Popen([*command, *arguments], env=environment, pass_fds=[number])
         messages = _NativeMessages(ours)
-        with _passing_signals_to(child):
+        with handle_stops(lambda number, frame: child.send_signal(number)):
             code = child.wait()
         messages.join(timeout=1)  # a process that the child has started may keep the socket open
     if code == -signal.SIGABRT and messages.aborted_by_jax:
@@ -87,24 +88,6 @@ class _NativeMessages(threading.Thread):
             self.aborted_by_jax |= _ABORT in line
             if not self.aborted_by_jax:
                 print(line.decode(errors="replace"), end="", file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _passing_signals_to(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Pass SIGINT and SIGTERM on to the child, unless they are ignored."""
-
-    def send(number: int, frame: FrameType | None) -> None:
-        child.send_signal(number)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    ours = [number for number, handler in before.items() if handler != signal.SIG_IGN]
-    for number in ours:
-        signal.signal(number, send)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, before[number])
 
 
 class Parent:
