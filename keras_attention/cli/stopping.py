@@ -46,7 +46,7 @@ def handle_stops(handler: Callable[[int, FrameType | None], None]) -> Iterator[N
     A signal that is ignored when the program starts stays ignored.
     """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    ours = [number for number, handler in before.items() if handler != signal.SIG_IGN]
+    ours = [number for number, old in before.items() if old != signal.SIG_IGN]
     if threading.current_thread() is not threading.main_thread():
         ours = []
     for number in ours:

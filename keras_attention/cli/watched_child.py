@@ -36,7 +36,7 @@ def wants_child() -> bool:
 
     On Windows, a process cannot pass its socket on, so it trains itself.
     """
-    backend = os.environ.get("KERAS_BACKEND", "jax")  # if unset, Keras reads it from a file
+    backend = os.environ.get("KERAS_BACKEND", "jax")  # if it is not set, a file may name JAX
     return os.name == "posix" and _VARIABLE not in os.environ and backend == "jax"
 
 
@@ -107,7 +107,7 @@ class Parent:
         """
         if self._link is None:
             return
-        if sys.stderr.fileno() == 2:  # because TF_CPP_MIN_LOG_LEVEL is set
+        if sys.stderr.fileno() == 2:  # as when the user has set TF_CPP_MIN_LOG_LEVEL
             options: Any = {"encoding": "utf-8", "errors": "backslashreplace", "buffering": 1}
             sys.stderr = open(os.dup(2), "w", **options)
         self._link.sendall(f"{explanation}\n".encode())

@@ -53,9 +53,13 @@ export COLUMNS=100
 (($#)) || set -- dates g2p-fre g2p-kor g2p-many
 for name; do
   case $name in
-    dates) make_dates ;;
-    g2p-many) make_many_languages ;;
-    g2p-*) make_one_language "${name#g2p-}" ;;
-    *) echo "make.sh: there is no model $name" >&2; exit 2 ;;
-  esac 2>&1 | tee "pretrained/$name.log"
+    dates) making=(make_dates) ;;
+    g2p-many) making=(make_many_languages) ;;
+    g2p-*) making=(make_one_language "${name#g2p-}") ;;
+    *)
+      echo "error: expected dates, g2p-many or g2p-LANGUAGE. Received: $name." >&2
+      exit 2
+      ;;
+  esac
+  "${making[@]}" 2>&1 | tee "pretrained/$name.log"
 done

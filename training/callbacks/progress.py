@@ -11,7 +11,7 @@ import keras
 
 from keras_attention.files.path_errors import errors_of_writing
 
-from ..metrics.metric_kinds import format_value
+from ..metrics.metric_kinds import METRICS, format_value
 from ..recipe.training_config import TrainingConfig
 from ..run.run_folder import RunFolder
 from ..run.training_plan import TrainingPlan
@@ -129,7 +129,9 @@ def describe_best(config: TrainingConfig, run: RunFolder, plan: TrainingPlan) ->
         return "No pairs are held out: the model after the last epoch is kept."
     rows = [row for row in run.metrics() if monitor in row]
     first = next(row for row in rows if row[monitor] == best[monitor])
-    value = format_value(metric, best[monitor])
+    value, perfect = (
+        format_value(metric, number) for number in (best[monitor], METRICS[metric].perfect)
+    )
     begun, when, last = (plan.epoch(_step(row, plan)) for row in (first, best, rows[-1]))
     message = f"The best {monitor}, {value}, was reached after epoch {begun}; this model is kept."
     if best != first:
@@ -143,7 +145,7 @@ def describe_best(config: TrainingConfig, run: RunFolder, plan: TrainingPlan) ->
             f"(training.patience={config.patience}), because no value after epoch {begun} was "
             "better; an equal value is not better."
         )
-    elif first is rows[-1] is not rows[0]:
+    elif first is rows[-1] is not rows[0] and value != perfect:
         longer = "continue with --resume --set epochs=N"
         if config.schedule == "cosine":  # the schedule ends with the last epoch
             longer = "start a new run with more training.epochs"

@@ -56,11 +56,13 @@ class TextMetric(ABC):
     Attributes:
         name: the name in recipes and on the command line.
         higher_is_better: whether a higher value is better.
+        perfect: the best value that is possible.
         form: the format of a value, in Python's format language.
     """
 
     name: ClassVar[str]
     higher_is_better: ClassVar[bool]
+    perfect: ClassVar[float]
     form: ClassVar[str] = ".2f"
 
     def __init__(self, tokenize: str | None = None, lowercase: bool = False) -> None:
@@ -159,7 +161,7 @@ class ExactMatch(Ratio):
     """Share of outputs that are equal to a reference, in [0, 1]."""
 
     name = "exact_match"
-    higher_is_better = True
+    higher_is_better, perfect = True, 1.0
     form = ".2%"
     unit, scale, pools_sources = "line", 1.0, False
 
@@ -172,7 +174,7 @@ class WrongWords(Ratio):
     """Percentage of words with a wrong phone: the WER of SIGMORPHON's G2P tasks."""
 
     name = "g2p_wer"
-    higher_is_better = False
+    higher_is_better, perfect = False, 0.0
     unit, scale, pools_sources = "word", 100.0, True
 
     def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
@@ -183,7 +185,7 @@ class WrongWords(Ratio):
 class EditRate(Ratio):
     """Edits to the nearest reference as a percentage of its units: words, phones or characters."""
 
-    higher_is_better = False
+    higher_is_better, perfect = False, 0.0
     scale = 100.0
 
     def count(self, hypothesis: str, references: list[str]) -> tuple[int, int]:
@@ -247,7 +249,7 @@ class Sacrebleu(TextMetric):
 class Bleu(Sacrebleu):
     """BLEU (Papineni et al. 2002)."""
 
-    name, higher_is_better = "bleu", True
+    name, higher_is_better, perfect = "bleu", True, 100.0
 
     def __init__(self, tokenize: str | None = None, lowercase: bool = False) -> None:
         super().__init__(tokenize, lowercase)
@@ -286,7 +288,7 @@ class Bleu(Sacrebleu):
 class Chrf(Sacrebleu):
     """chrF (Popović 2015)."""
 
-    name, higher_is_better = "chrf", True
+    name, higher_is_better, perfect = "chrf", True, 100.0
 
     def make(self) -> SacrebleuMetric:
         """Create sacrebleu's chrF2."""
@@ -298,7 +300,7 @@ class Chrf(Sacrebleu):
 class Ter(Sacrebleu):
     """Translation edit rate (Snover et al. 2006)."""
 
-    name, higher_is_better = "ter", False
+    name, higher_is_better, perfect = "ter", False, 0.0
 
     def make(self) -> SacrebleuMetric:
         """Create sacrebleu's TER."""

@@ -31,7 +31,7 @@ def quickstart(
 ) -> None:
     """Train a model on dates, show what it learned, export it, and verify the exports.
 
-    Use it first, to see every step once. It takes two to three minutes on two cores and downloads
+    Use it first, to see every step once. It takes two to four minutes on two cores and downloads
     nothing. It also trains a model without attention, for comparison. If it is interrupted, run the
     same command again to continue.
 

@@ -102,6 +102,17 @@ def test_the_message_says_that_the_metric_was_still_improving(tmp_path, schedule
     )
 
 
+@pytest.mark.parametrize(
+    ("metric", "values", "shown"),
+    [("exact_match", (0.5, 0.75, 0.99999), "100.00%"), ("wer", (9, 1, 0), "0.00")],
+)
+def test_a_perfect_value_brings_no_advice_to_train_for_longer(tmp_path, metric, values, shown):
+    rows = "".join(f"{n},{100 * n + 100},{value}\n" for n, value in enumerate(values))
+    assert best_of(tmp_path, f"epoch,step,val_{metric}\n" + rows, metric=metric) == (
+        f"The best val_{metric}, {shown}, was reached after epoch 3; this model is kept."
+    )
+
+
 def test_missing_metrics_of_early_epochs_do_not_count_as_early_stopping(tmp_path):
     message = best_of(tmp_path, "epoch,step,val_exact_match\n4,250,0.5\n5,300,0.25\n")
     assert message == (
