@@ -118,7 +118,7 @@ def test_a_line_that_is_not_utf8_does_not_end_the_file(tmp_path):
         ("pairs.tsv", b"a\tb\nc\td\n", "tsv"),
         ("sheet.csv", b"a,b\n", "csv"),
         ("half.CSV", b"\xef\xbb\xbfa;b\n", "csv"),
-        ("more.jsonl.gz", gzip.compress(b'{"source": "a"}\n'), "jsonl"),
+        ("more.jsonl.gz", gzip.compress(b'{"source": "a"}\n', mtime=0), "jsonl"),
         ("words.tsv", b"a, b\nc\td\n", ""),
         ("words.csv", b"a b\n", ""),
         ("lines.txt", b"a\tb\n", ""),
