@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 _received: list[int] = []
 _received_at: dict[int, float] = {}
 _exit_code: list[int] = [1]  # what Python exits with after an exception that nobody catches
 _advice: list[str] = []
-
-_SWALLOWING = ("__del__", "_remove", "remove", "_xla_gc_callback")
-"""Functions whose exceptions Python prints and ignores: destructors and callbacks of the garbage
-collector. The last name is a callback of JAX."""
 
 _RETRY_SECONDS = 0.05
 
@@ -35,7 +35,7 @@ def stop_on_signals() -> Iterator[None]:
     _received.clear()
     _received_at.clear()
     _advice.clear()
-    with handle_stops(_stop):
+    with handle_stops(_stop), _repeat_ignored_stops():
         yield
 
 
@@ -56,6 +56,34 @@ def handle_stops(handler: Callable[[int, FrameType | None], None]) -> Iterator[N
     finally:
         for number in ours:
             signal.signal(number, before[number])
+
+
+@contextmanager
+def _repeat_ignored_stops() -> Iterator[None]:
+    """Send a signal again if Python has ignored the exception that it raised.
+
+    Python ignores the exceptions of destructors, and of callbacks of the garbage collector and of
+    weak references. Any function that is called there may be interrupted.
+    """
+    before = sys.unraisablehook
+    again = threading.Timer(0, lambda: None)
+
+    def repeat(ignored: UnraisableHookArgs) -> None:
+        nonlocal again
+        if not isinstance(ignored.exc_value, KeyboardInterrupt) or not _received:
+            return before(ignored)
+        again.cancel()
+        number = _received.pop()
+        _received_at.pop(number, None)
+        again = threading.Timer(_RETRY_SECONDS, os.kill, (os.getpid(), number))
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = repeat
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 @contextmanager
@@ -104,16 +132,10 @@ def _exit() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    names = set(_names(frame))
-    if "_find_and_load" in names:
+    if "_find_and_load" in _names(frame):
         # An import may replace or swallow an exception. No work has begun yet, so end at once.
         _received.append(number)
         os._exit(report_stop(always=True))
-    if names & set(_SWALLOWING):
-        again = threading.Timer(_RETRY_SECONDS, os.kill, (os.getpid(), number))
-        again.daemon = True
-        again.start()
-        return
     now = time.monotonic()
     if now - _received_at.get(number, -_REPEAT_SECONDS) < _REPEAT_SECONDS:
         return

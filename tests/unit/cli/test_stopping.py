@@ -40,19 +40,46 @@ def test_an_ignored_signal_stays_ignored():
         assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 
 
-def test_a_signal_is_not_lost_if_python_ignores_the_exception():
+class Watched:
+    """An object that a weak reference can watch."""
+
+
+def stop(*_):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.01)  # the handler runs here
+
+
+def destroy():
     class Dying:
         def __del__(self):
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(0.01)  # the handler runs here
+            stop()
 
-    with pytest.raises(KeyboardInterrupt), stop_on_signals():
-        dying = Dying()
-        gone = weakref.ref(dying)
-        del dying
+    Dying()
+
+
+def collect():
+    gc.callbacks.append(stop)
+    try:
         gc.collect()
-        assert gone() is None
+    finally:
+        gc.callbacks.remove(stop)
+
+
+def release():
+    watched = Watched()
+    kept = weakref.ref(watched, stop)
+    del watched
+    assert kept() is None
+
+
+@pytest.mark.parametrize("ignore", [destroy, collect, release])
+def test_a_signal_is_sent_again_if_python_ignores_the_exception(ignore):
+    hook = sys.unraisablehook
+    with pytest.raises(KeyboardInterrupt), stop_on_signals():
+        ignore()
         time.sleep(5)
+    assert report_stop() == 143
+    assert sys.unraisablehook == hook
 
 
 def test_an_interrupt_during_an_import_prints_one_line(tmp_path):
