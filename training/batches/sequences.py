@@ -78,10 +78,17 @@ class Sampling:
 
 
 class SequenceTensors(NamedTuple):
-    """Many id sequences as tensors: all ids, and a 0 followed by the end of each sequence."""
+    """Many id sequences as tensors.
+
+    Attributes:
+        ids: all ids.
+        ends: a 0 followed by the end of each sequence.
+        places: for each row, the number of its sequence. Default: the number of the row.
+    """
 
     ids: tf.Tensor
     ends: tf.Tensor
+    places: tf.Tensor | None = None
 
     def pad(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the padded ids of some sequences, and a mask that is True at real tokens.
@@ -92,6 +99,7 @@ class SequenceTensors(NamedTuple):
         Returns:
             Ids and mask, both `[B, L]`, where L is the length of the longest sequence.
         """
+        rows = rows if self.places is None else tf.gather(self.places, rows)
         starts = tf.gather(self.ends, rows)[:, tf.newaxis]
         lengths = tf.gather(self.ends, rows + 1)[:, tf.newaxis] - starts
         positions = tf.range(tf.reduce_max(lengths))

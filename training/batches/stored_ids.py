@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 from keras_attention.child_processes import (
     WorkerPool,
@@ -31,7 +32,7 @@ from ..data.store_files import show_pairs
 from ..data.stored_pairs import map_array
 from .bucketing import Ints
 from .encoding import EncodedPart, EncodingError, EncodingJob, encode_part
-from .stored_sequences import StoredTensors
+from .sequences import SequenceTensors
 
 _CHUNK = 20_000
 """Number of pairs that a process encodes at a time."""
@@ -55,27 +56,26 @@ class StoredIds:
     """The ids of the sources or of the targets of pairs, in a store.
 
     Args:
-        ids: all ids, int32.
-        ends: a 0 followed by the end of each sequence.
+        sequences: all sequences.
         places: for each pair, the number of its sequence.
+        lengths: the number of ids of each pair.
 
     Attributes:
-        lengths: the number of ids of each pair.
+        lengths: the argument.
     """
 
-    def __init__(self, ids: npt.NDArray[np.int32], ends: Ints, places: Ints) -> None:
-        self._ids, self._ends, self._places = ids, ends, places
-        self.lengths: Ints = np.diff(ends)[places]
+    def __init__(self, sequences: SequenceTensors, places: Ints, lengths: Ints) -> None:
+        self._sequences, self._places, self.lengths = sequences, places, lengths
 
     def take(self, kept: npt.NDArray[np.bool_]) -> StoredIds:
         """Return the ids of the pairs for which `kept` is True."""
         if kept.all():
             return self
-        return StoredIds(self._ids, self._ends, self._places[kept])
+        return StoredIds(self._sequences, self._places[kept], self.lengths[kept])
 
-    def to_tensors(self) -> StoredTensors:
-        """Return an object that reads the ids of a batch when they are needed."""
-        return StoredTensors(self._ids, self._ends, self._places)
+    def to_tensors(self) -> SequenceTensors:
+        """Return tensors whose ids are read from the files when a batch needs them."""
+        return self._sequences._replace(places=tf.constant(self._places))
 
 
 def encode_in_store(
@@ -149,14 +149,33 @@ def _origin_of(
 
 
 def _open(folder: Path, places: Ints) -> list[StoredIds]:
-    return [
-        StoredIds(
-            map_array(folder / f"{side}.ids", "int32"),
-            map_array(folder / f"{side}.ends", "int64"),
-            places,
-        )
-        for side in SIDES
-    ]
+    found = []
+    for side in SIDES:
+        ids, ends = folder / f"{side}.ids", folder / f"{side}.ends"
+        sequences = SequenceTensors(map_tensor(ids, tf.int32), map_tensor(ends, tf.int64))
+        found.append(StoredIds(sequences, places, np.diff(map_array(ends, "int64"))[places]))
+    return found
+
+
+def map_tensor(path: Path, dtype: tf.DType) -> tf.Tensor:
+    """Return the numbers of a file as a tensor `[N]` that is read when it is needed.
+
+    TensorFlow reads it without Python, so a training step need not wait for the disk.
+
+    Args:
+        path: the file; it must not be empty.
+        dtype: the type of the numbers.
+    """
+    shape = [path.stat().st_size // dtype.size]
+    name = str(path.absolute())
+
+    # A function of its own, because an eager operation returns the first file of each name again.
+    @tf.function
+    def read() -> tf.Tensor:
+        with tf.device("CPU:0"):
+            return tf.raw_ops.ImmutableConst(dtype=dtype, shape=shape, memory_region_name=name)
+
+    return read()
 
 
 def _write(

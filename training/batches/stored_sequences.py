@@ -63,11 +63,10 @@ class StoredTensors:
     Args:
         ids: all ids.
         ends: a 0 followed by the end of each sequence.
-        places: for each row, the number of its sequence. Default: the number of the row.
     """
 
-    def __init__(self, ids: Any, ends: Ints, places: Ints | None = None) -> None:
-        self._ids, self._ends, self._places = ids, ends, places
+    def __init__(self, ids: Any, ends: Ints) -> None:
+        self._ids, self._ends = ids, ends
 
     def pad(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the padded ids of some sequences, and their mask; see `SequenceTensors.pad`."""
@@ -75,7 +74,6 @@ class StoredTensors:
 
     def pad_rows(self, rows: Ints) -> tuple[Any, Any]:
         """Return the same as `pad`, as arrays."""
-        rows = rows if self._places is None else self._places[rows]
         starts = self._ends[rows][:, np.newaxis]
         lengths = self._ends[rows + 1][:, np.newaxis] - starts
         positions = np.arange(lengths.max(initial=0))

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_attention.errors import InputError, TextError
 from keras_attention.text.source_features import SourceFeatures
@@ -52,8 +53,8 @@ def writes(monkeypatch):
 
 def ids_of(sides):
     """Return the ids of each sequence of each side."""
-    rows = [side.to_tensors().pad_rows(np.arange(len(side.lengths))) for side in sides]
-    return [[ids[real].tolist() for ids, real in zip(*each, strict=True)] for each in rows]
+    rows = [side.to_tensors().pad(np.arange(len(side.lengths))) for side in sides]
+    return [[ids[real].numpy().tolist() for ids, real in zip(*each, strict=True)] for each in rows]
 
 
 def expected(pairs, tokenizers):
@@ -200,3 +201,14 @@ def test_a_full_disk_is_reported_in_one_sentence(pairs, monkeypatch):
     monkeypatch.setattr(stored_ids, "_write", fail)
     with pytest.raises(InputError, match="expected a path that can be written. Received: No space"):
         encode_in_store(pairs, (WORDS, LETTERS), "pairs")
+
+
+def test_a_mapped_tensor_has_the_numbers_of_the_file_that_is_there_now(tmp_path):
+    path, found = tmp_path / "ids", []
+    for number in (1, 2):
+        np.full(1_000_000, number, "int32").tofile(tmp_path / "new")
+        (tmp_path / "new").replace(path)
+        found.append(stored_ids.map_tensor(path, tf.int32))
+    assert [tf.reduce_min(each).numpy() for each in found] == [1, 2]
+    assert [tf.reduce_max(each).numpy() for each in found] == [1, 2]
+    assert [each.shape for each in found] == [[1_000_000], [1_000_000]]
