@@ -169,8 +169,8 @@ def map_tensor(path: Path, dtype: tf.DType) -> tf.Tensor:
     shape = [path.stat().st_size // dtype.size]
     name = str(path.absolute())
 
-    # TensorFlow caches the eager operation by file name, so it would return the earlier file after the
-    # file is replaced. A new function has no cache.
+    # TensorFlow caches the eager operation by file name, so it would return the earlier file after
+    # the file is replaced. A new function has no cache.
     @tf.function
     def read() -> tf.Tensor:
         with tf.device("CPU:0"):
