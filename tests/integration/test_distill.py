@@ -86,6 +86,25 @@ def test_a_student_trains_on_the_outputs_of_its_teacher(teacher, run, tmp_path):
     assert read(tmp_path / "new" / "distilled.tsv") == [*expected, *pairs]
 
 
+def test_teachers_also_translate_sources_without_targets(teacher, run, tmp_path):
+    pairs, held_out = kept_pairs(teacher)
+    known = [pairs[0][0], held_out[0][0], read_held_out(teacher).pairs[0][0]]
+    new = ["4 4", "0 0", "1 2 1"]
+    assert not set(new) & {source for source, _ in (*pairs, *held_out)}
+    (tmp_path / "new.txt").write_text("\n".join([*new, *known, new[0]]))
+    options = ["--beam", "3", "--with-pairs", "--nearest", "--sources", "new.txt"]
+    outcome = distill(run, *options)
+    assert outcome.code == 0, outcome.err
+    assert f"the teachers translate {len(pairs) + 3} of {len(pairs) + 3} sources" in outcome.err
+    assert "3 of 6 sources without a target are training sources or held out" in outcome.err
+    found = Translator.load(teacher)(new, beam_width=3)
+    rows = read(tmp_path / "new" / "distilled.tsv")
+    assert rows[len(pairs) :] == [*((each.source, each.text) for each in found), *pairs]
+    (tmp_path / "new.txt").write_text("4 4\n0 0")
+    changed = distill(run, *options, "--resume")
+    assert (changed.code, "different number of texts from --sources" in changed.err) == (2, True)
+
+
 def test_a_killed_distillation_continues_where_it_stopped(teacher, run, tmp_path, monkeypatch):
     assert distill(run).code == 0
     whole = (tmp_path / "new" / "distilled.tsv").read_bytes()
@@ -164,6 +183,7 @@ def test_the_teacher_may_be_the_folder_of_an_ensemble(teacher, run, tmp_path):
         (["--token-weight", "1.5"], "'--token-weight': Input should be less than or equal to 1"),
         (["teacher.tflite"], "teacher.tflite: a teacher must be the folder of a trained model or"),
         (["--set", "validate_every=99"], "`training.validate_every` must be at most the total"),
+        (["--sources", "no.txt"], "no.txt: expected a file that can be read"),
         (["missing"], "missing: no such folder; expected a trained model."),
     ],
 )

@@ -7,9 +7,10 @@ outputs, and `training.teachers` may add their probabilities to the loss.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from keras_attention.errors import InputError
@@ -20,7 +21,7 @@ from keras_attention.translation.translator import Translator
 from ..assembly.teachers import check_features, check_output, check_teachers, open_teachers
 from ..data.data_paths import with_absolute_paths
 from ..data.pairs import Pair, split_pairs
-from ..data.stored_pairs import take_rows
+from ..data.stored_pairs import collect_pairs, take_rows
 from ..prepare import prepare
 from ..recipe.recipe import Recipe
 from ..run.held_out import read_held_out
@@ -34,6 +35,7 @@ from ..run.run_files import (
 )
 from ..run.run_folder import RunFolder
 from ..train import train
+from .more_sources import read_sources
 from .pair_table import format_pairs, table_data, write_table
 from .record import Distillation, DistillOptions
 from .teacher_outputs import TeacherOutputs, check_any
@@ -52,6 +54,7 @@ def distill(
     beam_width: int | None = None,
     nearest: bool = False,
     with_pairs: bool = False,
+    sources: str | None = None,
     resume: bool = False,
     overwrite: bool = False,
     progress: Progress = lambda total: nullcontext(lambda count: None),
@@ -71,6 +74,9 @@ def distill(
             (sequence-level interpolation, section 3.3). The distance is the number of edits of
             the teachers' tokens.
         with_pairs: whether to train on the original pairs too.
+        sources: a file with more source texts, one on each line, which the teachers translate too;
+            or a pattern that matches several files. Lines that are also training sources or
+            held-out sources are not used.
         resume: whether to continue an interrupted distillation in `folder`, or its training.
         overwrite: whether to delete an existing run in `folder` first.
         progress: shows the progress of the teachers' search.
@@ -79,7 +85,7 @@ def distill(
         The best translator by the recipe's metric.
 
     Raises:
-        InputError: if a teacher, the data, the recipe or the folder cannot be used, or the
+        InputError: if a teacher, the data, the recipe or the folder cannot be used, or if the
             teachers or the data have changed since the start of the distillation.
         DivergedError: if training diverges.
 
@@ -94,8 +100,9 @@ def distill(
     if not resume:
         prepare(with_absolute_paths(recipe))  # find the recipe's errors before teachers translate
     options = DistillOptions(beam_width or codec.settings.beam_width, nearest, with_pairs)
-    pairs = _DistilledPairs.of(teachers, recipe)
-    now = Distillation.of(options, teachers, pairs.training, pairs.held_out)
+    more = read_sources(sources, codec.source.features) if sources is not None else []
+    pairs = _DistilledPairs.of(teachers, recipe, more)
+    now = Distillation.of(options, teachers, pairs.training, pairs.held_out, pairs.more)
     _check_folder(run, now, resume=resume, overwrite=overwrite)
     with hold_folder(run.path, TRAIN_LOCK):
         # Check again, because another process may have changed the folder in the meantime.
@@ -110,14 +117,17 @@ def distill(
 
 @dataclass(frozen=True)
 class _DistilledPairs:
-    """The pairs of a distillation."""
+    """The pairs of a distillation, and more sources that have no target."""
 
     recipe: Recipe
     training: Sequence[Pair]
     held_out: list[Pair]
+    more: list[str]
 
     @classmethod
-    def of(cls, teachers: Sequence[str | Path], recipe: Recipe) -> _DistilledPairs:
+    def of(
+        cls, teachers: Sequence[str | Path], recipe: Recipe, more: Sequence[str]
+    ) -> _DistilledPairs:
         """Split the recipe's pairs, and drop the sources that the recipe or a teacher holds out."""
         training, held_out = split_pairs(recipe.data, recipe.seed)
         kept = {source for source, _ in held_out}
@@ -142,7 +152,7 @@ class _DistilledPairs:
                 dropped,
                 len(training),
             )
-        return cls(recipe, left, held_out)
+        return cls(recipe, left, held_out, _new_sources(more, left, kept))
 
     def write(
         self,
@@ -155,19 +165,18 @@ class _DistilledPairs:
         path = folder / DISTILLED_FILE
         if path.is_file():
             return
-        outputs = TeacherOutputs(self.training, folder / DISTILLED_PARTS)
+        outputs = TeacherOutputs(self._asked(), folder / DISTILLED_PARTS)
+        total = len(outputs.pairs)
         missing = sum(map(len, outputs.missing()))
         if missing:
-            _logger.info(
-                "the teachers translate %d of %d training sources", missing, len(self.training)
-            )
+            _logger.info("the teachers translate %d of %d sources", missing, total)
             with progress(missing) as advance:
                 outputs.write(open_teachers(teachers), options, advance)
         count = sum(text.count("\n") for text in outputs.read())
-        check_any(count, len(self.training))
-        if left_out := len(self.training) - count:
+        check_any(count, total)
+        if left_out := total - count:
             _logger.warning(
-                "%d training sources are left out: they are too long for the teachers, or all "
+                "%d sources are left out: they are too long for the teachers, or all "
                 "their outputs are empty, cut off or with <unk>",
                 left_out,
             )
@@ -177,12 +186,34 @@ class _DistilledPairs:
         write_table(path, [*outputs.read(), *originals])
         outputs.remove()
 
+    def _asked(self) -> Sequence[Pair]:
+        """Return the pairs, followed by the other sources with an empty target."""
+        if not self.more:
+            return self.training
+        more = ((source, "") for source in self.more)
+        return collect_pairs(chain(self.training, more), self.recipe.data.in_memory)
+
     def student_recipe(self, folder: Path) -> Recipe:
         """Return the recipe that trains on the tables."""
         held_out = folder / DISTILLED_HELD_OUT_FILE if self.held_out else None
         return replace(
             self.recipe, data=table_data(self.recipe.data, folder / DISTILLED_FILE, held_out)
         )
+
+
+def _new_sources(more: Sequence[str], training: Sequence[Pair], kept: Collection[str]) -> list[str]:
+    """Return the sources that are neither training sources nor held out."""
+    if not more:
+        return []
+    known = {source for source, _ in training}.union(kept)
+    new = [source for source in more if source not in known]
+    if dropped := len(more) - len(new):
+        _logger.info(
+            "%d of %d sources without a target are training sources or held out and are not used",
+            dropped,
+            len(more),
+        )
+    return new
 
 
 def _check_recipe(recipe: Recipe) -> None:

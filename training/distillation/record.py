@@ -10,7 +10,15 @@ from pathlib import Path
 from keras_attention.errors import InputError
 from keras_attention.files.artefacts import read_artefact
 from keras_attention.files.atomic_writes import write_file
-from keras_attention.files.schema import JsonFile, flag, format_json, integer, list_of, text
+from keras_attention.files.schema import (
+    JsonFile,
+    flag,
+    format_json,
+    integer,
+    list_of,
+    optional,
+    text,
+)
 from keras_attention.translation.folders.ensemble_folder import model_files
 
 from ..data.pairs import Pair
@@ -29,6 +37,8 @@ _RECORD = JsonFile(
         "pairs": integer(1),
         "training": text(),
         "held_out": text(),
+        "sources": optional(integer(0)),
+        "sources_digest": optional(text()),
     },
     _FORMAT,
 )
@@ -67,12 +77,16 @@ class Distillation(DistillOptions):
         pairs: number of pairs whose sources the teachers translate.
         training: digest of these pairs.
         held_out: digest of the recipe's held-out pairs.
+        sources: number of sources without a target that the teachers translate too.
+        sources_digest: digest of these sources, or "" if there are none.
     """
 
     teachers: tuple[Fingerprint, ...] = ()
     pairs: int = 0
     training: str = ""
     held_out: str = ""
+    sources: int = 0
+    sources_digest: str = ""
 
     @classmethod
     def of(
@@ -81,6 +95,7 @@ class Distillation(DistillOptions):
         teachers: Sequence[str | os.PathLike[str]],
         training: Sequence[Pair],
         held_out: Sequence[Pair],
+        sources: Sequence[str] = (),
     ) -> Distillation:
         """Return the record of a distillation before it starts."""
         return cls(
@@ -93,6 +108,8 @@ class Distillation(DistillOptions):
             pairs=len(training),
             training=digest_pairs(training),
             held_out=digest_pairs(held_out),
+            sources=len(sources),
+            sources_digest=digest_pairs([(text, "") for text in sources]) if sources else "",
         )
 
     @classmethod
@@ -101,7 +118,7 @@ class Distillation(DistillOptions):
         path = folder / DISTILLATION_FILE
         values = _RECORD.parse(read_artefact(path), str(path))
         teachers = tuple(Fingerprint(**value) for value in values["teachers"])
-        known = {item.name: values[item.name] for item in fields(cls)}
+        known = {item.name: values[item.name] for item in fields(cls) if item.name in values}
         return cls(**{**known, "teachers": teachers})
 
     def save(self, folder: Path) -> None:
@@ -139,4 +156,6 @@ class Distillation(DistillOptions):
             "number of training pairs": self.pairs,
             "set of training pairs": self.training,
             "set of held-out pairs": self.held_out,
+            "number of texts from --sources": self.sources,
+            "set of texts from --sources": self.sources_digest,
         }

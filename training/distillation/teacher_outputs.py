@@ -1,4 +1,4 @@
-"""The teachers' outputs for the training sources, written in parts so that work is not lost."""
+"""The teachers' outputs for the sources, written in parts so that work is not lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ PART = _BATCH_SIZE * SORTED_BATCHES
 
 
 class TeacherOutputs:
-    """The training sources with the teachers' outputs, one file for each part of the sources."""
+    """The sources with the teachers' outputs, one file for each part of the sources.
+
+    Args:
+        pairs: the sources and their targets. The target of a source that has none is empty.
+        folder: the folder of the parts.
+    """
 
     def __init__(self, pairs: Sequence[Pair], folder: Path) -> None:
         self.pairs = pairs
@@ -90,12 +95,12 @@ def distilled_pairs(
 def _choose(
     translator: Translator, found: Translation, target: str, options: DistillOptions
 ) -> Hypothesis | None:
-    """Return the best usable hypothesis or, with `nearest`, the one nearest to the target.
+    """Return the best usable hypothesis or, with `nearest`, the one nearest to a target.
 
     If several hypotheses are equally near, return the one with the highest score.
     """
     usable = list(filter(_is_usable, found.hypotheses))
-    if not options.nearest:
+    if not (options.nearest and target):
         return next(iter(usable), None)
     wanted = _without_end(translator.codec.target.tokens(target))
     return min(
@@ -116,7 +121,7 @@ def check_any(count: int, sources: int) -> None:
     """Check that there is a pair to train on."""
     if not count:
         raise InputError(
-            f"expected an output of the teachers for at least one of {sources} training sources. "
+            f"expected an output of the teachers for at least one of {sources} sources. "
             "Received: only outputs that are empty, cut off or with <unk>, or sources that are too "
             "long."
         )

@@ -47,6 +47,15 @@ def distill(
     with_pairs: Annotated[
         bool, typer.Option("--with-pairs", help="Train on the original pairs too.")
     ] = False,
+    sources: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="A file with more source texts, one per line, without targets. The teachers "
+            "translate them, and the student trains on these outputs too. A quoted pattern, such "
+            "as 'words/*.txt', reads several files.",
+        ),
+    ] = None,
     token_weight: Annotated[
         float,
         typer.Option(
@@ -80,6 +89,8 @@ def distill(
     Example: keras-attention distill saved_models/dates --into dates --set units=64 --beam 4
 
     Example: keras-attention distill big-1 big-2 --into pairs.toml --set units=128 --nearest
+
+    Example: keras-attention distill big-1 big-2 --into pairs.toml --sources words.txt --with-pairs
     """
     from functools import partial
 
@@ -108,6 +119,7 @@ def distill(
             beam_width=beam,
             nearest=nearest,
             with_pairs=with_pairs,
+            sources=sources,
             resume=resume,
             overwrite=overwrite,
             progress=partial(show_progress, unit="sources"),

@@ -1,5 +1,6 @@
 """The record of a distillation shows if its teachers, data or options have changed."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -31,6 +32,26 @@ def test_a_record_is_read_back_as_it_was_written(record, tmp_path):
     record.check_same(Distillation.read(tmp_path), tmp_path)
 
 
+def test_sources_without_a_target_are_recorded(record, teachers):
+    options = DistillOptions(4, nearest=True)
+    found = [
+        Distillation.of(options, teachers, PAIRS, PAIRS[:1], sources)
+        for sources in (["e", "f"], ["e", "g"], [])
+    ]
+    assert [each.sources for each in found] == [2, 2, 0]
+    assert found[0].sources_digest != found[1].sources_digest
+    assert found[2] == record
+
+
+def test_a_record_of_an_older_version_has_no_sources(record, tmp_path):
+    record.save(tmp_path)
+    path = tmp_path / "distillation.json"
+    values = json.loads(path.read_text())
+    del values["sources"], values["sources_digest"]
+    path.write_text(json.dumps(values))
+    assert Distillation.read(tmp_path) == record
+
+
 def test_a_teacher_may_have_moved(record, teachers, tmp_path):
     moved = teachers[0].rename(tmp_path / "moved")
     options = DistillOptions(4, nearest=True)
@@ -60,6 +81,8 @@ def test_a_teacher_with_other_weights_is_an_error(record, teachers, tmp_path):
         ({"pairs": 3}, r"a different number of training pairs; .* Expected: 2\. Received: 3\."),
         ({"training": "x"}, "a different set of training pairs"),
         ({"held_out": "x"}, "a different set of held-out pairs"),
+        ({"sources": 1}, r"a different number of texts from --sources; .* Expected: 0\. Receiv"),
+        ({"sources_digest": "x"}, "a different set of texts from --sources"),
         ({"teachers": ()}, r"a different number of teachers; .* Expected: 2\. Received: 0\."),
     ],
 )

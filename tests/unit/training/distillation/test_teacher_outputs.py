@@ -54,6 +54,12 @@ def test_the_nearest_hypothesis_has_the_fewest_edits_to_the_target(teacher):
         assert found[source] == ended[int(np.argmin(distances))]
 
 
+def test_a_source_without_a_target_has_the_best_hypothesis(teacher):
+    pairs = [(source, "") for source, _ in PAIRS]
+    best = distilled_pairs(teacher, PAIRS, DistillOptions(4))
+    assert distilled_pairs(teacher, pairs, DistillOptions(4, nearest=True)) == best
+
+
 def test_a_source_with_several_targets_is_translated_once():
     calls = []
 
@@ -101,7 +107,7 @@ def test_an_output_that_is_empty_cut_off_or_has_an_unknown_token_is_not_used(out
         DistillOptions(1),
     )
     assert found == []
-    with pytest.raises(InputError, match=r"at least one of 7 training sources. Received: only"):
+    with pytest.raises(InputError, match=r"at least one of 7 sources. Received: only"):
         check_any(len(found), 7)
 
 
