@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from keras_attention.errors import InputError
+from keras_attention.errors import InputError, OptionError
 from keras_attention.models.ensemble import Ensemble
 from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.translation.model_files import check_finite_weights, copy_for_inference
@@ -73,10 +73,8 @@ def check_compute(compute: str) -> None:
     """Check a dtype policy.
 
     Raises:
-        InputError: if it is not one of `COMPUTE`.
+        OptionError: if it is not one of `COMPUTE`.
     """
     if compute not in COMPUTE:
-        raise InputError(
-            f"the dtype policy of a SavedModel must be one of {', '.join(COMPUTE)}. "
-            f"Received: {compute!r}."
-        )
+        rule = f"must be one of the dtype policies {', '.join(COMPUTE)}"
+        raise OptionError("compute", rule, compute=compute)

@@ -246,7 +246,7 @@ def _with_terms(
 
 def _check_nbest(nbest: int, width: int) -> None:
     if nbest > width:
-        raise OptionError("nbest", f"must not exceed the beam width, {width}", nbest=nbest)
+        raise OptionError("nbest", "must not exceed {beam_width}", nbest=nbest, beam_width=width)
 
 
 def _check_ranked(search: Mapping[str, Any], width: int) -> None:

@@ -127,14 +127,15 @@ USAGE = {
     "no setting here": Case("score model a --epochs 3", "error: No such option: --epochs\n"),
     "missing argument": Case("translate", "Missing argument 'MODEL'"),
     "option's value": Case("translate model --beam 0", "--beam must be an integer of at"),
-    "nbest over beam": Case("translate model --beam 2 --nbest 3", "--nbest must not exceed"),
+    "nbest over beam": Case("translate model --beam 2 --nbest 3", "--nbest must not exceed --bea"),
     "beam of an export": Case("translate model/1 --beam 99", "--beam must be from 1 to 16"),
     "limits of an export": Case("export model --max-batch 0", "'--max-batch'"),
     "nbest of an export": Case("translate model/1 --nbest 2", "--nbest must be from 1 to the beam"),
     "beam of TFLite": Case("translate model/dates.tflite --beam 9", "--beam must be 4, the beam"),
     "nbest of TFLite": Case(
-        "translate model/dates.tflite --nbest 5", "must not exceed the beam width, 4"
+        "translate model/dates.tflite --nbest 5", "exceed --beam. Received: --nbest 5, --beam 4."
     ),
+    "policy of an export": Case("export model --compute float8", "--compute must be one of the d"),
     "resume and overwrite": Case(f"{TRAIN} --resume --overwrite", "choose one of them"),
     "nothing to plot": Case("plot model", "TEXT or --file LINES. Received: neither"),
     "text and lines to plot": Case("plot model x --file a --html a.html", "Received: both"),
@@ -144,7 +145,7 @@ USAGE = {
         "plot model --file a --html a.html -o a.png", "requires a TEXT"
     ),
     "lines to plot missing": Case("plot model --file no.txt --html a.html", "no.txt: expected"),
-    "page's hypotheses": Case("plot model x --html a.html --nbest 2", "beam width, 1"),
+    "page's hypotheses": Case("plot model x --html a.html --nbest 2", "must not exceed --beam."),
     "argument that is not UTF-8": Case("plot model \udcff", "TEXT: expected UTF-8"),
 }
 RECIPES = {

@@ -18,7 +18,7 @@ from keras_attention.text.normalization import is_blank
 
 from .stored_pairs import Pair as Pair
 from .table_notes import TableNotes, note_of_returns
-from .tables import Layout, advice, choose, one_line, open_table
+from .tables import Layout, advice, choose, one_line, open_table, without_last_blank
 
 _Path = str | os.PathLike[str]
 
@@ -131,21 +131,19 @@ def check_parallel(*files: tuple[_Path, int]) -> None:
 
 
 def filled_lines(lines: Iterable[str], name: str) -> Iterator[str]:
-    """Yield the lines of a file, and check that it has lines and none is empty.
+    """Yield the lines of a file without the empty ones at its end; no other one may be empty.
 
     Args:
         lines: The lines.
         name: The name of the file in error messages.
 
     Raises:
-        InputError: If there is no line, or a line is empty.
+        InputError: If there is no line, or a line before the last text is empty.
     """
-    number = 0
-    for number, line in enumerate(lines, start=1):
-        if is_blank(line):
-            raise InputError(f"{name}, line {number}: expected text. Received: an empty line.")
+    line = None
+    for _, line in without_last_blank(enumerate(lines, start=1), is_blank, name):
         yield line
-    if not number:
+    if line is None:
         raise InputError(f"{name}: expected at least one line. Received: an empty file.")
 
 

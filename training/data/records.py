@@ -15,7 +15,7 @@ from keras_attention.files.text_files import read_lines
 from keras_attention.text.normalization import is_blank
 
 from ..recipe.data_config import DataConfig
-from .tables import one_line
+from .tables import one_line, without_last_blank
 
 Record = tuple[str, Mapping[str, Any]]
 """Where a record is, such as "pairs.jsonl, line 3", and its values by field."""
@@ -93,12 +93,13 @@ def json_records(lines: Iterable[str], name: str) -> Iterator[Record]:
     Raises:
         InputError: If a line is empty or not a JSON object.
     """
-    for number, line in enumerate(lines, start=1):
+    numbered = enumerate(lines, start=1)
+    for number, line in without_last_blank(numbered, is_blank, name, "a JSON object"):
         where = f"{name}, line {number}"
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            found = "an empty line" if is_blank(line) else f"{_problem(error)} in {line[:80]!r}"
+            found = f"{_problem(error)} in {line[:80]!r}"
             raise InputError(f"{where}: expected a JSON object. Received: {found}.") from None
         if not isinstance(record, dict):
             raise InputError(f"{where}: expected a JSON object. Received: {line[:80]!r}.")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 from unicodedata import normalize
 
 from keras_attention.errors import InputError
@@ -15,6 +16,8 @@ from ..recipe.data_config import DataConfig
 
 Row = tuple[int, list[str]]
 """The number of the line where a row starts, counted from 1, and its fields."""
+
+_Row = TypeVar("_Row")
 
 NAMES = {"\t": "tab", ",": "comma", ";": "semicolon"}
 """Names of the usual delimiters in messages."""
@@ -110,6 +113,7 @@ def open_table(lines: Iterable[str], name: str, layout: Layout) -> tuple[list[st
     """
     if layout.quoted:
         rows = csv_rows(without_separator_line(lines, name), name, layout.delimiter)
+        rows = without_last_blank(rows, _is_blank_row, name)
     else:
         rows = tsv_rows(lines, name)
     names = next(rows, (1, []))[1] if layout.header else []
@@ -160,8 +164,8 @@ def csv_rows(lines: Iterable[str], name: str, delimiter: str) -> Iterator[Row]:
         delimiter: the character between fields.
 
     Raises:
-        InputError: if a quoted field is not closed or other text follows it, a line is empty, or a
-            field is longer than `csv.field_size_limit()`.
+        InputError: if a quoted field is not closed or other text follows it, or a field is longer
+            than `csv.field_size_limit()`.
     """
     reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True)
     while True:
@@ -176,9 +180,42 @@ def csv_rows(lines: Iterable[str], name: str, delimiter: str) -> Iterator[Row]:
             ) from None
         if row is None:
             return
-        if all(map(is_blank, row)):
-            raise InputError(f"{where}: expected text. Received: an empty line.")
         yield number, row
+
+
+def without_last_blank(
+    rows: Iterable[tuple[int, _Row]],
+    blank: Callable[[_Row], bool],
+    name: str,
+    expected: str = "text",
+) -> Iterator[tuple[int, _Row]]:
+    """Yield the lines or rows of a file without the blank ones at its end.
+
+    Args:
+        rows: the number of each line or row, counted from 1, and its content.
+        blank: returns whether a content is blank.
+        name: the name of the file in error messages.
+        expected: what each line should have.
+
+    Raises:
+        InputError: if something follows a blank line.
+
+    Example:
+        >>> list(without_last_blank([(1, "a"), (2, "")], is_blank, "x.txt"))
+        [(1, 'a')]
+    """
+    empty = 0
+    for number, row in rows:
+        if blank(row):
+            empty = empty or number
+        elif empty:
+            raise InputError(f"{name}, line {empty}: expected {expected}. Received: an empty line.")
+        else:
+            yield number, row
+
+
+def _is_blank_row(row: list[str]) -> bool:
+    return all(map(is_blank, row))
 
 
 def choose(row: list[str], places: tuple[int, int], delimiter: str) -> tuple[str, str]:

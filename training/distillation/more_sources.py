@@ -11,17 +11,21 @@ from keras_attention.files.text_files import read_lines
 from keras_attention.text.normalization import is_blank
 from keras_attention.text.source_features import SourceFeatures
 
+from ..data.pair_files import filled_lines
+
 
 def read_sources(file: str, features: SourceFeatures) -> list[str]:
     r"""Return the lines of a file, each different line once.
+
+    Empty lines at the end of a file are not read.
 
     Args:
         file: the file, or a pattern that matches several files.
         features: the source features of the teachers. Each line carries them as tags.
 
     Raises:
-        InputError: if a file cannot be read or has no line, no file matches, or a line is blank,
-            is not UTF-8 or does not carry the features.
+        InputError: if a file cannot be read or has no text, if no file matches, or if a line is
+            empty, is not UTF-8 or does not carry the features.
 
     Example:
         >>> import pathlib, tempfile
@@ -35,14 +39,11 @@ def read_sources(file: str, features: SourceFeatures) -> list[str]:
 
 
 def _read(path: str, features: SourceFeatures) -> Iterator[str]:
-    number = 0
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(filled_lines(read_lines(path), path), start=1):
         if is_blank(features.text_of(line)):
-            raise InputError(f"{path}, line {number}: expected a text. Received: {line!r}.")
+            raise InputError(f"{path}, line {number}: expected text. Received: {line!r}.")
         try:
             features.encode(line)
         except TextError as error:
             raise InputError(f"{path}, line {number}: {error.problem}") from None
         yield line
-    if not number:
-        raise InputError(f"{path}: expected a text on each line. Received: an empty file.")

@@ -33,7 +33,7 @@ def test_tsv_reads_the_first_two_columns_unchanged(write):
     [
         ("a\tb\nc d\n", 2, "expected source, tab, target. Received: one column."),
         ("a\tb\n\nc\td\n", 2, "expected text. Received: an empty line."),
-        ("a\tb\n \t\n", 2, "expected text. Received: an empty line."),
+        ("a\tb\n \t\nc\td\n\n", 2, "expected text. Received: an empty line."),
         ("\tb\n", 1, "expected source, tab, target. Received: an empty source."),
         ("a\tb\nc\t\u3000\tx\n", 2, "expected source, tab, target. Received: an empty target."),
     ],
@@ -63,6 +63,28 @@ def test_an_unusable_file_is_an_error(read, write, tmp_path):
         read(tmp_path / "folder")
     with pytest.raises(InputError, match="bytes.txt.*1"):
         read(write(b"\xff\tb\n", "bytes.txt"))
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ("a\tb\nc\td\n\n \t\n\u200b", {"format": "tsv"}),
+        ("a,b\nc,d\n\n,,\n\n", {"format": "csv"}),
+        (
+            '{"source": "a", "target": "b"}\n{"source": "c", "target": "d"}\n\n \n',
+            {"format": "jsonl"},
+        ),
+    ],
+)
+def test_empty_lines_at_the_end_of_a_file_are_not_pairs(write, text, settings):
+    assert read_pairs(DataConfig(path=write(text), **settings)) == [("a", "b"), ("c", "d")]
+
+
+def test_empty_lines_at_the_end_of_parallel_files_are_not_pairs(write):
+    pairs = read_parallel(write("a\nb\n\n\n", "x.en"), write("c\nd\n\n", "x.de"))
+    assert list(pairs) == [("a", "c"), ("b", "d")]
+    with pytest.raises(InputError, match="same number of lines.*x.en with 1, .*x.de with 2"):
+        list(read_parallel(write("a\n\n", "x.en"), write("c\nd\n", "x.de")))
 
 
 def test_the_padding_of_a_dates_file_is_removed(write):

@@ -90,7 +90,8 @@ def test_an_error_names_the_record_and_the_field(form, row, message, read):
 )
 def test_a_line_that_is_not_an_object_is_an_error(line, found, tmp_path):
     path = tmp_path / "pairs.jsonl"
-    path.write_text('{"source": "a", "target": "b"}\n' + line + "\n", "utf-8")
+    record = '{"source": "a", "target": "b"}\n'
+    path.write_text(f"{record}{line}\n{record}", "utf-8")
     with pytest.raises(InputError) as error:
         read_pairs(DataConfig(format="jsonl", path=str(path)))
     assert f"pairs.jsonl, line 2: expected a JSON object. Received: {found}" in str(error.value)

@@ -13,7 +13,7 @@ LANGUAGES = SourceFeatures({"language": ["fre", "kor"]})
 
 def test_the_lines_of_all_files_that_match_are_read_once(tmp_path):
     (tmp_path / "a.txt").write_bytes("one\r\n둘\n".encode())
-    (tmp_path / "b.txt.gz").write_bytes(gzip.compress("둘\n three".encode()))
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress("둘\n three\n\n".encode()))
     assert read_sources(str(tmp_path / "*.txt*"), SourceFeatures()) == ["one", "둘", " three"]
     assert read_sources(str(tmp_path / "a.txt"), SourceFeatures()) == ["one", "둘"]
 
@@ -27,9 +27,12 @@ def test_lines_carry_the_features_of_the_teachers(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", r"words\.txt: expected a text on each line\. Received: an empty file\."),
-        ("<language=fre> a\n\n", r"words\.txt, line 2: expected a text\. Received: ''\."),
-        ("<language=fre> \u200b\n", r"line 1: expected a text\. Received: '<language=fre> .*'\."),
+        ("", r"words\.txt: expected at least one line\. Received: an empty file\."),
+        (
+            "<language=fre> a\n\n<language=fre> b",
+            "line 2: expected text. Received: an empty line.",
+        ),
+        ("<language=fre> \u200b\n", r"line 1: expected text\. Received: '<language=fre> .*'\."),
         ("<language=fre> a\nb\n", r"line 2: expected the source feature language before .* 'b'\."),
         ("<language=fra> a", r"line 1: .* language .*; the nearest is 'fre'\. Received: 'fra'\."),
         (b"<language=fre> a\n\xe9", r"words\.txt, line 2: expected UTF-8"),
