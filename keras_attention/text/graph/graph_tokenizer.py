@@ -87,8 +87,8 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         """
         tags, columns = self.feature_tags(texts), []
         for place, table in zip(self.features.places.values(), self._values, strict=True):
-            values = table.lookup(tf.strings.regex_replace(tags, place, r"\1"))
-            columns.append(tf.where(tf.strings.regex_full_match(tags, place), values, UNKNOWN_ID))
+            # If the place does not match, the lookup fails: no value is empty or has a `<`.
+            columns.append(table.lookup(tf.strings.regex_replace(tags, place, r"\1")))
         return tf.stack(columns, axis=1)
 
     def feature_tags(self, texts: Tensor) -> Tensor:
