@@ -31,10 +31,22 @@ def least_cost(written, expected):
     return best(len(written), len(expected))
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_the_alignment_has_the_fewest_edits_and_then_the_most_equal_tokens(seed):
+def random_texts(seed):
     rng = np.random.default_rng(seed)
-    written, expected = ("".join(rng.choice(list("abc"), rng.integers(0, 9))) for _ in range(2))
+    return tuple("".join(rng.choice(list("abc"), rng.integers(0, 9))) for _ in range(2))
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        *map(random_texts, range(60)),
+        # If a substitution cost as much as a deletion, these would have fewer equal tokens.
+        ("bcdcdccbdac", "dcbbbbcd"),
+        ("cbbbbacaba", "ccccaaac"),
+        ("ccbbcabac", "bbcaaacbaba"),
+    ],
+)
+def test_the_alignment_has_the_fewest_edits_and_then_the_most_equal_tokens(written, expected):
     steps = align_edits(written, expected)
     assert "".join(step.written or "" for step in steps) == written
     assert "".join(step.expected or "" for step in steps) == expected
