@@ -19,7 +19,7 @@ from ..metrics.metric_kinds import edit_distance
 from .pair_table import format_pairs, write_table
 from .record import DistillOptions
 
-_BATCH_SIZE = 64
+_BATCH_SIZE = 128
 PART = _BATCH_SIZE * SORTED_BATCHES
 """Number of sources in a part: as many as a translator sorts by length."""
 
@@ -66,7 +66,7 @@ class TeacherOutputs:
         return [range(end - PART, min(end, len(self.pairs))) for end in ends]
 
     def _path(self, places: range) -> Path:
-        return self.folder / f"{places.start:09d}.tsv"
+        return self.folder / f"{places.start:09d}-{places.stop:09d}.tsv"
 
 
 def distilled_pairs(
