@@ -3,10 +3,11 @@
 pip install wordfreq==3.1.1
 python benchmarks/g2p_words.py data/g2p words
 
-The words are a random sample of the most frequent words in the package wordfreq. A word is left out
-if it is in a training, development or test file of its language, if it has a letter that no
-training word has, or if it is longer than all of them. Katakana become hiragana, as in the Japanese
-files.
+The words are a random sample of the most frequent words in the package wordfreq. Each line starts
+with the language as a source feature, as the models of the recipe g2p-many need it. A word is left
+out if it is in a training, development or test file of its language, if it has a letter that no
+training word has, if it has a single letter, or if it is longer than every training word. Katakana
+are converted to hiragana, as in the Japanese files.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import random
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from unicodedata import normalize
 
@@ -58,12 +60,15 @@ def main() -> None:
     )
     parser.add_argument("data", type=Path, help="folder of the files of the recipe g2p")
     parser.add_argument("output", type=Path, help="folder to write, with a file per language")
-    parser.add_argument("--number", type=int, default=7200, help="words per language")
-    parser.add_argument("--frequent", type=int, default=25000, help="number of words to draw from")
+    parser.add_argument(
+        "--number", type=int, default=7200, help="words per language; default: 7200"
+    )
+    drawn_from = "draw from this many of the most frequent new words; default: 25000"
+    parser.add_argument("--frequent", type=int, default=25000, help=drawn_from)
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     for language in LANGUAGES:
-        words = list(new_words(arguments.data, language))[: arguments.frequent]
+        words = list(islice(new_words(arguments.data, language), arguments.frequent))
         drawn = random.Random(1).sample(words, min(arguments.number, len(words)))
         lines = add_features(drawn, {"language": language})
         path = arguments.output / f"{language}.txt"

@@ -75,10 +75,10 @@ class SettingError(ValueError):
 
 
 class OptionError(SettingError, InputError):
-    """An error about a search option whose value is invalid, alone or in combination with others.
+    """An error about an option whose value is invalid, alone or in combination with others.
 
     Args:
-        field: name of the option in `SearchOptions`.
+        field: name of the option in Python, such as a field of `SearchOptions`.
         rule: what was expected. In the message it follows the name. Names of other options are in
             braces.
         **received: the options that break the rule, by name.

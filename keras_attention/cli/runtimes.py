@@ -246,7 +246,8 @@ def _with_terms(
 
 def _check_nbest(nbest: int, width: int) -> None:
     if nbest > width:
-        raise OptionError("nbest", "must not exceed {beam_width}", nbest=nbest, beam_width=width)
+        rule = f"must not exceed {{beam_width}}, which is {width}"
+        raise OptionError("nbest", rule, nbest=nbest)
 
 
 def _check_ranked(search: Mapping[str, Any], width: int) -> None:

@@ -133,7 +133,7 @@ USAGE = {
     "nbest of an export": Case("translate model/1 --nbest 2", "--nbest must be from 1 to the beam"),
     "beam of TFLite": Case("translate model/dates.tflite --beam 9", "--beam must be 4, the beam"),
     "nbest of TFLite": Case(
-        "translate model/dates.tflite --nbest 5", "exceed --beam. Received: --nbest 5, --beam 4."
+        "translate model/dates.tflite --nbest 5", "exceed --beam, which is 4. Received: --nbest 5."
     ),
     "policy of an export": Case("export model --compute float8", "--compute must be one of the d"),
     "resume and overwrite": Case(f"{TRAIN} --resume --overwrite", "choose one of them"),
@@ -145,7 +145,9 @@ USAGE = {
         "plot model --file a --html a.html -o a.png", "requires a TEXT"
     ),
     "lines to plot missing": Case("plot model --file no.txt --html a.html", "no.txt: expected"),
-    "page's hypotheses": Case("plot model x --html a.html --nbest 2", "must not exceed --beam."),
+    "page's hypotheses": Case(
+        "plot model x --html a.html --nbest 2", "not exceed --beam, which is 1"
+    ),
     "argument that is not UTF-8": Case("plot model \udcff", "TEXT: expected UTF-8"),
 }
 RECIPES = {

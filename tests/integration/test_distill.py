@@ -96,13 +96,13 @@ def test_teachers_also_translate_sources_without_targets(teacher, run, tmp_path)
     outcome = distill(run, *options)
     assert outcome.code == 0, outcome.err
     assert f"the teachers translate {len(pairs) + 3} of {len(pairs) + 3} sources" in outcome.err
-    assert "3 of 6 sources without a target are training sources or held out" in outcome.err
+    assert "3 of 6 different sources in --sources are skipped" in outcome.err
     found = Translator.load(teacher)(new, beam_width=3)
     rows = read(tmp_path / "new" / "distilled.tsv")
     assert rows[len(pairs) :] == [*((each.source, each.text) for each in found), *pairs]
     (tmp_path / "new.txt").write_text("4 4\n0 0")
     changed = distill(run, *options, "--resume")
-    assert (changed.code, "different number of texts from --sources" in changed.err) == (2, True)
+    assert (changed.code, "different number of sources in --sources" in changed.err) == (2, True)
 
 
 def test_a_killed_distillation_continues_where_it_stopped(teacher, run, tmp_path, monkeypatch):
@@ -183,6 +183,7 @@ def test_the_teacher_may_be_the_folder_of_an_ensemble(teacher, run, tmp_path):
         (["--token-weight", "1.5"], "'--token-weight': Input should be less than or equal to 1"),
         (["teacher.tflite"], "teacher.tflite: a teacher must be the folder of a trained model or"),
         (["--set", "validate_every=99"], "`training.validate_every` must be at most the total"),
+        (["--with-pairs", "--set", "validate_every=99"], "must be at most the total"),
         (["--sources", "no.txt"], "no.txt: expected a file that can be read"),
         (["missing"], "missing: no such folder; expected a trained model."),
     ],

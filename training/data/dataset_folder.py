@@ -84,7 +84,8 @@ def check_lines(file: DataFile, lines: Iterable[str], name: str) -> int:
         name: the file's name in error messages.
 
     Raises:
-        InputError: if there is no line, a line is empty, or a pair has no source or no target.
+        InputError: if there is no text, an empty line is followed by text, or a pair has no source
+            or no target.
     """
     rows = table_pairs(lines, name, Layout()) if file.pairs else filled_lines(lines, name)
     return sum(1 for _ in rows)

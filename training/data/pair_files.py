@@ -18,7 +18,7 @@ from keras_attention.text.normalization import is_blank
 
 from .stored_pairs import Pair as Pair
 from .table_notes import TableNotes, note_of_returns
-from .tables import Layout, advice, choose, one_line, open_table, without_last_blank
+from .tables import Layout, advice, choose, one_line, open_table, without_blank_end
 
 _Path = str | os.PathLike[str]
 
@@ -95,7 +95,8 @@ def read_parallel(source_path: _Path, target_path: _Path) -> Iterator[Pair]:
     """Yield the pairs of two files: their lines with the same number.
 
     Raises:
-        InputError: If a file is missing or empty, a line is empty, or one file has more lines.
+        InputError: If a file is missing or empty, an empty line is followed by text, or one file
+            has more lines.
     """
     paths = source_path, target_path
     counts, returns = [0, 0], [0, 0]
@@ -126,22 +127,23 @@ def check_parallel(*files: tuple[_Path, int]) -> None:
     if len({lines for _, lines in files}) > 1:
         received = ", ".join(f"{os.fspath(path)} with {lines}" for path, lines in files)
         raise InputError(
-            f"Parallel files must have the same number of lines. Received: {received}."
+            "Parallel files must have the same number of lines, not counting empty lines at the "
+            f"end. Received: {received}."
         )
 
 
 def filled_lines(lines: Iterable[str], name: str) -> Iterator[str]:
-    """Yield the lines of a file without the empty ones at its end; no other one may be empty.
+    """Yield the lines of a file without the empty ones at its end.
 
     Args:
         lines: The lines.
         name: The name of the file in error messages.
 
     Raises:
-        InputError: If there is no line, or a line before the last text is empty.
+        InputError: If there is no text, or an empty line is followed by text.
     """
     line = None
-    for _, line in without_last_blank(enumerate(lines, start=1), is_blank, name):
+    for _, line in without_blank_end(enumerate(lines, start=1), is_blank, name):
         yield line
     if line is None:
         raise InputError(f"{name}: expected at least one line. Received: an empty file.")
@@ -156,7 +158,7 @@ def parse_lines(lines: Iterable[str], name: str, parse: Callable[[str], Pair]) -
         parse: Returns the pair of a line, or raises `ValueError` with the problem.
 
     Raises:
-        InputError: If there is no line, a line is empty, or `parse` raises.
+        InputError: If there is no text, an empty line is followed by text, or `parse` raises.
     """
     for number, line in enumerate(filled_lines(lines, name), start=1):
         try:

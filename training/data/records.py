@@ -15,7 +15,7 @@ from keras_attention.files.text_files import read_lines
 from keras_attention.text.normalization import is_blank
 
 from ..recipe.data_config import DataConfig
-from .tables import one_line, without_last_blank
+from .tables import one_line, without_blank_end
 
 Record = tuple[str, Mapping[str, Any]]
 """Where a record is, such as "pairs.jsonl, line 3", and its values by field."""
@@ -91,10 +91,10 @@ def json_records(lines: Iterable[str], name: str) -> Iterator[Record]:
         name: The name of the file in error messages.
 
     Raises:
-        InputError: If a line is empty or not a JSON object.
+        InputError: If a line is not a JSON object, or an empty line is followed by another.
     """
     numbered = enumerate(lines, start=1)
-    for number, line in without_last_blank(numbered, is_blank, name, "a JSON object"):
+    for number, line in without_blank_end(numbered, is_blank, name, "a JSON object"):
         where = f"{name}, line {number}"
         try:
             record = json.loads(line)

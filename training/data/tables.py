@@ -17,7 +17,7 @@ from ..recipe.data_config import DataConfig
 Row = tuple[int, list[str]]
 """The number of the line where a row starts, counted from 1, and its fields."""
 
-_Row = TypeVar("_Row")
+_Content = TypeVar("_Content")
 
 NAMES = {"\t": "tab", ",": "comma", ";": "semicolon"}
 """Names of the usual delimiters in messages."""
@@ -113,7 +113,7 @@ def open_table(lines: Iterable[str], name: str, layout: Layout) -> tuple[list[st
     """
     if layout.quoted:
         rows = csv_rows(without_separator_line(lines, name), name, layout.delimiter)
-        rows = without_last_blank(rows, _is_blank_row, name)
+        rows = without_blank_end(rows, _is_blank_row, name)
     else:
         rows = tsv_rows(lines, name)
     names = next(rows, (1, []))[1] if layout.header else []
@@ -183,25 +183,25 @@ def csv_rows(lines: Iterable[str], name: str, delimiter: str) -> Iterator[Row]:
         yield number, row
 
 
-def without_last_blank(
-    rows: Iterable[tuple[int, _Row]],
-    blank: Callable[[_Row], bool],
+def without_blank_end(
+    rows: Iterable[tuple[int, _Content]],
+    blank: Callable[[_Content], bool],
     name: str,
     expected: str = "text",
-) -> Iterator[tuple[int, _Row]]:
+) -> Iterator[tuple[int, _Content]]:
     """Yield the lines or rows of a file without the blank ones at its end.
 
     Args:
         rows: the number of each line or row, counted from 1, and its content.
-        blank: returns whether a content is blank.
+        blank: returns whether the content of a line or row is blank.
         name: the name of the file in error messages.
-        expected: what each line should have.
+        expected: what the error message expects in place of a blank line.
 
     Raises:
-        InputError: if something follows a blank line.
+        InputError: if a blank line is followed by one that is not blank.
 
     Example:
-        >>> list(without_last_blank([(1, "a"), (2, "")], is_blank, "x.txt"))
+        >>> list(without_blank_end([(1, "a"), (2, "")], is_blank, "x.txt"))
         [(1, 'a')]
     """
     empty = 0

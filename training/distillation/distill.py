@@ -7,21 +7,22 @@ outputs, and `training.teachers` may add their probabilities to the loss.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+import math
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 
 from keras_attention.errors import InputError
 from keras_attention.files.folder_lock import hold_folder
+from keras_attention.text.tokenizers import Tokenizer
 from keras_attention.translation.model_files import find_parts
 from keras_attention.translation.translator import Translator
 
 from ..assembly.teachers import check_features, check_output, check_teachers, open_teachers
 from ..data.data_paths import with_absolute_paths
 from ..data.pairs import Pair, split_pairs
-from ..data.stored_pairs import collect_pairs, take_rows
+from ..data.stored_pairs import join_pairs, take_rows
 from ..prepare import prepare
 from ..recipe.recipe import Recipe
 from ..run.held_out import read_held_out
@@ -35,7 +36,7 @@ from ..run.run_files import (
 )
 from ..run.run_folder import RunFolder
 from ..train import train
-from .more_sources import read_sources
+from .more_sources import new_sources, read_sources
 from .pair_table import format_pairs, table_data, write_table
 from .record import Distillation, DistillOptions
 from .teacher_outputs import TeacherOutputs, check_any
@@ -72,11 +73,11 @@ def distill(
         beam_width: beam width of the teachers' search; by default, the first teacher's.
         nearest: whether to train on the hypothesis nearest to the target instead of the best one
             (sequence-level interpolation, section 3.3). The distance is the number of edits of
-            the teachers' tokens.
+            the teachers' tokens. A source without a target has its best hypothesis.
         with_pairs: whether to train on the original pairs too.
-        sources: a file with more source texts, one on each line, which the teachers translate too;
-            or a pattern that matches several files. Lines that are also training sources or
-            held-out sources are not used.
+        sources: a file with sources without targets, one on each line, which the teachers translate
+            too; or a pattern that matches several files. Sources that are also training sources or
+            held out are skipped.
         resume: whether to continue an interrupted distillation in `folder`, or its training.
         overwrite: whether to delete an existing run in `folder` first.
         progress: shows the progress of the teachers' search.
@@ -97,11 +98,11 @@ def distill(
     codec = check_teachers(teachers)
     check_features(recipe, codec, teachers[0])
     check_output(teachers, run.path)
-    if not resume:
-        prepare(with_absolute_paths(recipe))  # find the recipe's errors before teachers translate
     options = DistillOptions(beam_width or codec.settings.beam_width, nearest, with_pairs)
     more = read_sources(sources, codec.source.features) if sources is not None else []
-    pairs = _DistilledPairs.of(teachers, recipe, more)
+    pairs = _DistilledPairs.of(teachers, recipe, more, codec.source)
+    if not resume:
+        pairs.check_recipe(options)
     now = Distillation.of(options, teachers, pairs.training, pairs.held_out, pairs.more)
     _check_folder(run, now, resume=resume, overwrite=overwrite)
     with hold_folder(run.path, TRAIN_LOCK):
@@ -117,7 +118,14 @@ def distill(
 
 @dataclass(frozen=True)
 class _DistilledPairs:
-    """The pairs of a distillation, and more sources that have no target."""
+    """The pairs of a distillation, and its sources without targets.
+
+    Attributes:
+        recipe: the recipe of the student.
+        training: the training pairs whose sources are not held out.
+        held_out: the held-out pairs of the recipe.
+        more: sources without targets that are neither training sources nor held out.
+    """
 
     recipe: Recipe
     training: Sequence[Pair]
@@ -126,7 +134,11 @@ class _DistilledPairs:
 
     @classmethod
     def of(
-        cls, teachers: Sequence[str | Path], recipe: Recipe, more: Sequence[str]
+        cls,
+        teachers: Sequence[str | Path],
+        recipe: Recipe,
+        more: Sequence[str],
+        tokenizer: Tokenizer,
     ) -> _DistilledPairs:
         """Split the recipe's pairs, and drop the sources that the recipe or a teacher holds out."""
         training, held_out = split_pairs(recipe.data, recipe.seed)
@@ -152,7 +164,18 @@ class _DistilledPairs:
                 dropped,
                 len(training),
             )
-        return cls(recipe, left, held_out, _new_sources(more, left, kept))
+        return cls(recipe, left, held_out, new_sources(more, left, kept, tokenizer))
+
+    def check_recipe(self, options: DistillOptions) -> None:
+        """Find the recipe's errors before the teachers translate.
+
+        The student has more pairs than the recipe, so check a plan with about as many steps.
+        """
+        pairs = len(self.training) * (1 + options.with_pairs) + len(self.more)
+        times = math.ceil(pairs / len(self.training))
+        training = self.recipe.training
+        training = replace(training, epochs=training.epochs * times)
+        prepare(with_absolute_paths(replace(self.recipe, training=training)))
 
     def write(
         self,
@@ -165,7 +188,7 @@ class _DistilledPairs:
         path = folder / DISTILLED_FILE
         if path.is_file():
             return
-        outputs = TeacherOutputs(self._asked(), folder / DISTILLED_PARTS)
+        outputs = TeacherOutputs(self._to_translate(), folder / DISTILLED_PARTS)
         total = len(outputs.pairs)
         missing = sum(map(len, outputs.missing()))
         if missing:
@@ -186,12 +209,9 @@ class _DistilledPairs:
         write_table(path, [*outputs.read(), *originals])
         outputs.remove()
 
-    def _asked(self) -> Sequence[Pair]:
-        """Return the pairs, followed by the other sources with an empty target."""
-        if not self.more:
-            return self.training
-        more = ((source, "") for source in self.more)
-        return collect_pairs(chain(self.training, more), self.recipe.data.in_memory)
+    def _to_translate(self) -> Sequence[Pair]:
+        """Return the training pairs, and the sources without targets with an empty target."""
+        return join_pairs(self.training, [(source, "") for source in self.more])
 
     def student_recipe(self, folder: Path) -> Recipe:
         """Return the recipe that trains on the tables."""
@@ -199,21 +219,6 @@ class _DistilledPairs:
         return replace(
             self.recipe, data=table_data(self.recipe.data, folder / DISTILLED_FILE, held_out)
         )
-
-
-def _new_sources(more: Sequence[str], training: Sequence[Pair], kept: Collection[str]) -> list[str]:
-    """Return the sources that are neither training sources nor held out."""
-    if not more:
-        return []
-    known = {source for source, _ in training}.union(kept)
-    new = [source for source in more if source not in known]
-    if dropped := len(more) - len(new):
-        _logger.info(
-            "%d of %d sources without a target are training sources or held out and are not used",
-            dropped,
-            len(more),
-        )
-    return new
 
 
 def _check_recipe(recipe: Recipe) -> None:

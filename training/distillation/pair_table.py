@@ -12,18 +12,20 @@ from keras_attention.files.atomic_writes import write_atomically
 
 from ..data.data_paths import literal
 from ..data.pairs import Pair
+from ..data.tables import one_line
 from ..recipe.data_config import DataConfig
 
 
 def format_pairs(pairs: Iterable[Pair]) -> str:
-    r"""Return pairs as lines of a table.
+    r"""Return pairs as lines of a table, with spaces in place of line feeds and carriage returns.
 
     Example:
         >>> format_pairs([("a", "b"), ("c d", "e")])
         'a\tb\nc d\te\n'
     """
     text = io.StringIO()
-    csv.writer(text, delimiter="\t", lineterminator="\n").writerows(pairs)
+    rows = (map(one_line, pair) for pair in pairs)
+    csv.writer(text, delimiter="\t", lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 

@@ -51,7 +51,8 @@ class DistillOptions:
 
     Attributes:
         beam_width: beam width of the teachers' search.
-        nearest: whether to use the hypothesis nearest to the target instead of the best one.
+        nearest: whether to use the hypothesis nearest to the target instead of the best one, if
+            there is a target.
         with_pairs: whether to train on the original pairs too.
     """
 
@@ -77,7 +78,7 @@ class Distillation(DistillOptions):
         pairs: number of pairs whose sources the teachers translate.
         training: digest of these pairs.
         held_out: digest of the recipe's held-out pairs.
-        sources: number of sources without a target that the teachers translate too.
+        sources: number of sources without targets that the teachers translate too.
         sources_digest: digest of these sources, or "" if there are none.
     """
 
@@ -109,7 +110,7 @@ class Distillation(DistillOptions):
             training=digest_pairs(training),
             held_out=digest_pairs(held_out),
             sources=len(sources),
-            sources_digest=digest_pairs([(text, "") for text in sources]) if sources else "",
+            sources_digest=digest_pairs([(source, "") for source in sources]) if sources else "",
         )
 
     @classmethod
@@ -156,6 +157,6 @@ class Distillation(DistillOptions):
             "number of training pairs": self.pairs,
             "set of training pairs": self.training,
             "set of held-out pairs": self.held_out,
-            "number of texts from --sources": self.sources,
-            "set of texts from --sources": self.sources_digest,
+            "number of sources in --sources": self.sources,
+            "set of sources in --sources": self.sources_digest,
         }

@@ -28,7 +28,7 @@ class TeacherOutputs:
     """The sources with the teachers' outputs, one file for each part of the sources.
 
     Args:
-        pairs: the sources and their targets. The target of a source that has none is empty.
+        pairs: the sources and their targets. The target of a source without one is empty.
         folder: the folder of the parts.
     """
 

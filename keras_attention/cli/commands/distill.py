@@ -41,7 +41,8 @@ def distill(
         typer.Option(
             "--nearest",
             help="Train on the teachers' hypothesis that is closest to the original target (by "
-            "edits of tokens), instead of the one with the best score.",
+            "edits of tokens), instead of the one with the best score. Without a target, use the "
+            "one with the best score.",
         ),
     ] = False,
     with_pairs: Annotated[
@@ -51,9 +52,9 @@ def distill(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="A file with more source texts, one per line, without targets. The teachers "
-            "translate them, and the student trains on these outputs too. A quoted pattern, such "
-            "as 'words/*.txt', reads several files.",
+            help="A file with sources without targets, one per line. The teachers translate them "
+            "too, and the student also trains on these outputs. A quoted pattern, such as "
+            "'words/*.txt', reads several files.",
         ),
     ] = None,
     token_weight: Annotated[

@@ -87,7 +87,8 @@ class GraphTokenizer(tf.Module):  # type: ignore[misc]
         """
         tags, columns = self.feature_tags(texts), []
         for place, table in zip(self.features.places.values(), self._values, strict=True):
-            # If the place does not match, the lookup fails: no value is empty or has a `<`.
+            # If the pattern does not match, the tags are looked up unchanged. They are empty or
+            # contain `<`, as no value does, so the result is the id of `<unk>`.
             columns.append(table.lookup(tf.strings.regex_replace(tags, place, r"\1")))
         return tf.stack(columns, axis=1)
 

@@ -4,18 +4,24 @@ import gzip
 
 import pytest
 
+from keras_attention import CharacterTokenizer, Vocabulary
 from keras_attention.errors import InputError
 from keras_attention.text.source_features import SourceFeatures
-from keras_attention.training.distillation.more_sources import read_sources
+from keras_attention.training.distillation.more_sources import new_sources, read_sources
 
 LANGUAGES = SourceFeatures({"language": ["fre", "kor"]})
 
 
 def test_the_lines_of_all_files_that_match_are_read_once(tmp_path):
-    (tmp_path / "a.txt").write_bytes("one\r\n둘\n".encode())
+    (tmp_path / "a.txt").write_bytes("one\r\n둘\rzwei\n".encode())
     (tmp_path / "b.txt.gz").write_bytes(gzip.compress("둘\n three\n\n".encode()))
-    assert read_sources(str(tmp_path / "*.txt*"), SourceFeatures()) == ["one", "둘", " three"]
-    assert read_sources(str(tmp_path / "a.txt"), SourceFeatures()) == ["one", "둘"]
+    assert read_sources(str(tmp_path / "*.txt*"), SourceFeatures()) == [
+        "one",
+        "둘 zwei",
+        "둘",
+        " three",
+    ]
+    assert read_sources(str(tmp_path / "a.txt"), SourceFeatures()) == ["one", "둘 zwei"]
 
 
 def test_lines_carry_the_features_of_the_teachers(tmp_path):
@@ -50,3 +56,17 @@ def test_a_missing_file_is_an_error(tmp_path):
         read_sources(str(tmp_path / "no.txt"), SourceFeatures())
     with pytest.raises(InputError, match="Received: no matching file"):
         read_sources(str(tmp_path / "*.txt"), SourceFeatures())
+
+
+def test_a_source_is_known_if_teachers_read_it_as_a_known_one():
+    letters = Vocabulary("abcde\u0301")
+    both = SourceFeatures({"domain": ["x", "y"], "language": ["fre", "kor"]})
+    tokenizer = CharacterTokenizer(letters, normalization="nfd", features=both)
+    tags = "<domain=x><language=fre>"
+    training, held_out = [(f"{tags} a", "1"), (f"{tags} \u00e9", "2")], [f"{tags} b"]
+    known = [f"<language=fre><domain=x>{text}" for text in (" a", "a", " e\u0301", "b")]
+    new = ["<domain=y><language=fre> a", f"{tags} c", f"{tags} a ", f"{tags}  a"]
+    found = new_sources([*new, *known, f"{tags}c"], training, held_out, tokenizer)
+    assert found == new
+    assert new_sources(known, training, held_out, tokenizer) == []
+    assert new_sources([], training, held_out, tokenizer) == []

@@ -81,8 +81,8 @@ def test_a_teacher_with_other_weights_is_an_error(record, teachers, tmp_path):
         ({"pairs": 3}, r"a different number of training pairs; .* Expected: 2\. Received: 3\."),
         ({"training": "x"}, "a different set of training pairs"),
         ({"held_out": "x"}, "a different set of held-out pairs"),
-        ({"sources": 1}, r"a different number of texts from --sources; .* Expected: 0\. Receiv"),
-        ({"sources_digest": "x"}, "a different set of texts from --sources"),
+        ({"sources": 1}, r"a different number of sources in --sources; .* Expected: 0\. Receiv"),
+        ({"sources_digest": "x"}, "a different set of sources in --sources"),
         ({"teachers": ()}, r"a different number of teachers; .* Expected: 2\. Received: 0\."),
     ],
 )

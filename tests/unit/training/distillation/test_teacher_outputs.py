@@ -140,13 +140,13 @@ def test_only_missing_parts_are_translated(tmp_path, monkeypatch):
 
 
 def test_every_pair_of_a_table_is_read_back_as_it_was_written(tmp_path):
-    pairs = [("a\tb", 'c "d"'), (" e ", "f"), ('"', "\u2028g")]
+    pairs = [("a\tb", 'c "d"'), (" e ", "f"), ('"', "\u2028g"), ("h", "i\rj\n")]
     path = tmp_path / "{x}.tsv"
     write_table(path, [format_pairs(pairs)])
     data = table_data(
         DataConfig(max_target_length=7, format="tsv", source_features="domain"), path, None
     )
-    assert list(read_table(path, Layout.of(data))) == pairs
+    assert list(read_table(path, Layout.of(data))) == [*pairs[:-1], ("h", "i j")]
     assert (data.held_out, data.validation_path, data.max_target_length) == (0, "", 7)
     assert data.source_features == "domain"
     assert data.path == str(tmp_path / "{{x}}.tsv")
