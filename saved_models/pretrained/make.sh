@@ -3,9 +3,12 @@
 #
 #   keras-attention data g2p --fetch && bash saved_models/pretrained/make.sh [NAME...]
 #
+# The model g2p-many also learns from words of the package wordfreq: pip install wordfreq==3.1.1
+#
 # NAME is a model, such as g2p-kor; without a name, the script makes all of them. It trains in trained/
 # and writes NAME.tflite and NAME.log to pretrained/.
 set -euo pipefail
+benchmarks=$(dirname "${BASH_SOURCE[0]}")/../../benchmarks
 mkdir -p pretrained
 
 # Print a command, then run it.
@@ -18,6 +21,11 @@ show() {
 # make NAME ARGUMENT...: train with the arguments and export with int8 weights.
 make() {
   show keras-attention train "${@:2}" --output "trained/$1"
+  export_int8 "$1"
+}
+
+# export_int8 NAME
+export_int8() {
   show keras-attention export "trained/$1" --tflite int8
   cp "trained/$1/$1.tflite" pretrained
 }
@@ -41,7 +49,15 @@ make_one_language() {
 }
 
 make_many_languages() {
-  make g2p-many g2p-many
+  local seed
+  for seed in 1 2 3; do
+    show keras-attention train g2p-many --set "training.seed=$seed" --output "trained/teacher-$seed"
+  done
+  show python "$benchmarks/g2p_words.py" data/g2p words
+  show keras-attention distill trained/teacher-{1,2,3} --into g2p-many --sources 'words/*.txt' \
+    --with-pairs --beam 4 --set epochs=8 --set validate_every=1350 --set training.seed=3 \
+    --output trained/g2p-many
+  export_int8 g2p-many
   measure g2p-many --metrics g2p_wer,per
   for code in fre hun ice jpn kor vie; do
     measure g2p-many --data "data/g2p/${code}_test.tsv" --feature "language=$code" \
