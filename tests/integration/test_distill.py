@@ -93,6 +93,8 @@ def test_teachers_also_translate_sources_without_targets(teacher, run, tmp_path)
     assert not set(new) & {source for source, _ in (*pairs, *held_out)}
     (tmp_path / "new.txt").write_text("\n".join([*new, *known, new[0]]))
     options = ["--beam", "3", "--with-pairs", "--nearest", "--sources", "new.txt"]
+    # The student has more steps than its recipe has with the recipe's own pairs.
+    options += ["--set", "validate_every=6"]
     outcome = distill(run, *options)
     assert outcome.code == 0, outcome.err
     assert f"the teachers translate {len(pairs) + 3} of {len(pairs) + 3} sources" in outcome.err

@@ -19,7 +19,7 @@ from ..metrics.metric_kinds import edit_distance
 from .pair_table import format_pairs, write_table
 from .record import DistillOptions
 
-_BATCH_SIZE = 128
+_BATCH_SIZE = 64
 PART = _BATCH_SIZE * SORTED_BATCHES
 """Number of sources in a part: as many as a translator sorts by length."""
 
