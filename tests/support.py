@@ -297,14 +297,19 @@ def _check_saving(layer, inputs, outputs, tmp_path):
 
 
 def _check_mixed_precision(layer, policy, inputs, outputs):
-    """Check that weights stay float32, and results have the policy's dtype and similar values."""
+    """Check that weights stay float32, and results are similar in the policy's dtype.
+
+    States that accumulate values over steps may be float32, but not the first result.
+    """
     twin = type(layer).from_config(with_policy(layer.get_config(), policy))
     twin(*symbols(inputs))
     twin.set_weights(layer.get_weights())
     results = evaluated(twin, twin)(*inputs)
     assert {w.dtype for w in twin.weights} <= {"float32"}
     dtypes = {keras.backend.standardize_dtype(x.dtype) for x in keras.tree.flatten(results)}
-    assert dtypes == {policy.removeprefix("mixed_")}
+    narrow = policy.removeprefix("mixed_")
+    assert dtypes <= {narrow, "float32"}
+    assert keras.backend.standardize_dtype(keras.tree.flatten(results)[0].dtype) == narrow
     assert_close(results, outputs, rtol=0.05, atol=0.1)
 
 

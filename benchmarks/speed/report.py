@@ -28,10 +28,13 @@ _INSTRUCTIONS = (
     "avx512_bf16",
     "avx_vnni",
     "amx_tile",
+    "amx_bf16",
     "amx_int8",
     "asimd",
     "sve",
+    "bf16",
 )
+_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 def rates(replies: Sequence[Reply], count: str) -> dict[str, list[float]]:
@@ -187,6 +190,11 @@ def machine(threads: int) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "load average at the end": [round(load, 2) for load in os.getloadavg()],
     }
+
+
+def computes_in_bfloat16(isa: str = "all") -> bool:
+    """Return whether this processor multiplies in bfloat16 with the instructions `isa` allows."""
+    return isa in ("all", "bf16") and bool(_BFLOAT16 & set(machine(1)["instructions"]))
 
 
 def own_versions() -> dict[str, str]:

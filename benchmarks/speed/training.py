@@ -6,6 +6,9 @@ All systems train on the same pairs in batches of 64. "ours", "torch" and "joeyn
 the same batches of similar lengths; "keras" and "joeynmt" get the same pairs in random order,
 padded to the longest of a batch. The floor is the time of the matrix products alone, which
 `workers/floor.py` lists. Joey NMT runs with and without oneDNN; ratios use the faster run.
+
+On a processor that computes in bfloat16, "ours" and "torch" also train in it: ours with
+`training.precision = "bfloat16"`, PyTorch with autocast. Weights are float32 in both.
 """
 
 from __future__ import annotations
@@ -15,12 +18,15 @@ from typing import Any
 import report
 from driver import Contestant, Run, parser, take_turns, versions_of
 
+PRECISIONS = "float32", "bfloat16"
 BUCKETED, PLAIN = {"batches": "bucketed"}, {"batches": "plain"}
 CONTESTANTS = [
     Contestant("ours", "ours"),
+    Contestant("ours, bfloat16", "ours", {"precision": "bfloat16"}),
     Contestant("floor", "floor", BUCKETED),
     Contestant("keras", "keras", PLAIN),
     Contestant("torch", "torch", BUCKETED),
+    Contestant("torch, bfloat16", "torch", {**BUCKETED, "precision": "bfloat16"}),
     Contestant("joeynmt", "joeynmt", {**PLAIN, "onednn": True}),
     Contestant("joeynmt, no oneDNN", "joeynmt", {**PLAIN, "onednn": False}),
     Contestant("joeynmt, bucketed", "joeynmt", {**BUCKETED, "onednn": True}),
@@ -32,9 +38,12 @@ def measure(run: Run, attention: str, steps: int) -> tuple[list[dict[str, Any]],
     """Return the table of one attention, all replies and the versions of the systems."""
     config = run.config(attention, batches=(run.rounds + 1) * steps)
     workers = run.start([contestant.worker for contestant in CONTESTANTS], config)
-    present = run.present(CONTESTANTS, workers)
-    for worker in workers.values():
-        worker.ask("prepare_training")
+    low = report.computes_in_bfloat16(run.options.isa)
+    contestants = [each for each in CONTESTANTS if low or "precision" not in each.extra]
+    present = run.present(contestants, workers)
+    for name, worker in workers.items():
+        precisions = {"precisions": PRECISIONS} if low and name == "ours" else {}
+        worker.ask("prepare_training", **precisions)
     replies = take_turns(workers, present, run.rounds, "train", steps=steps)
     versions = versions_of(workers)
     for worker in workers.values():

@@ -11,6 +11,8 @@ from keras_attention.attention.base.attention_mechanism import (
     checked_units,
 )
 from keras_attention.ops.dense import times_vector
+from keras_attention.ops.loop_products import LoopKernel
+from keras_attention.ops.recurrence import widen
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -75,6 +77,11 @@ class BahdanauAttention(AttentionMechanism):
             )
         self.built = True
 
+    @property
+    def loop_kernels(self) -> list[LoopKernel]:
+        """The kernel of the query's projection."""
+        return [self.query_projection.loop_kernel]
+
     def project(self, memory: Tensor) -> Tensor:
         """Return the keys `U k`, `[B, S, units]`."""
         self._check_built()
@@ -92,8 +99,9 @@ class BahdanauAttention(AttentionMechanism):
 
     def _score_sums(self, sums: Tensor) -> Tensor:
         """Return the scores `[B, T, S]` for the inputs `[B, T, S, units]` of the tanh."""
-        hidden = ops.tanh(sums)
-        return times_vector(hidden, ops.cast(self._score_vector(), hidden.dtype))
+        hidden = ops.tanh(widen(sums))
+        scores = times_vector(hidden, ops.cast(self._score_vector(), hidden.dtype))
+        return ops.cast(scores, sums.dtype)
 
     def _score_vector(self) -> Tensor:
         """Return the vector `[units]` that maps the hidden layer to the score."""

@@ -12,6 +12,7 @@ from keras_attention.attention.base.attention_mechanism import (
     checked_units,
 )
 from keras_attention.ops.dense import MatrixDense
+from keras_attention.ops.loop_products import LoopKernel
 from keras_attention.ops.masking import token_places
 
 SCORES = ("dot", "general", "concat", "location")
@@ -108,6 +109,11 @@ class LuongAttention(AttentionMechanism):
         if self.scale:
             self.g = self.add_weight(shape=(), initializer="ones", name="g")
         self.built = True
+
+    @property
+    def loop_kernels(self) -> list[LoopKernel]:
+        """The kernel of the query's projection, if the score has one."""
+        return [self.query_projection.loop_kernel] if hasattr(self, "query_projection") else []
 
     def project(self, memory: Tensor) -> Tensor:
         """Return the keys: `W k` for `"general"` and `"concat"`, the memory itself for others."""

@@ -13,6 +13,7 @@ from keras_attention.attention.base.attention_mechanism import (
 from keras_attention.attention.base.content_attention import ContentAttention, key_width
 from keras_attention.attention.base.rules import check_heads
 from keras_attention.attention.scaled_dot_product_attention import ScaledDotProductAttention
+from keras_attention.ops.loop_products import LoopKernel
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -112,6 +113,13 @@ class QueryKeyValueAttention(ContentAttention):
         head = None, None, self.key_units
         super().build(head, head)
         self._keys_end = self.heads * key_width(self.content, self.key_units)
+
+    @property
+    def loop_kernels(self) -> list[LoopKernel]:
+        """The kernels of the query's and the output's projection."""
+        layers = [self.query_projection]
+        layers += [] if self.output_units is None else [self.output_projection]
+        return [layer.loop_kernel for layer in layers]
 
     def project(self, memory: Tensor) -> Tensor:
         """Return the keys and values of all heads, `[B, S, heads * (U + value_units)]`."""

@@ -16,8 +16,9 @@ import keras
 from keras import ops
 
 from keras_attention.fast.python_rnn import run_steps
+from keras_attention.ops.loop_products import defer_gradient, multiplier
 from keras_attention.ops.masking import Tensor
-from keras_attention.ops.recurrence import next_state, project_inputs, recurrent_bias
+from keras_attention.ops.recurrence import next_state, project_inputs, recurrent_bias, widen
 
 
 @keras.saving.register_keras_serializable(package="keras_attention", name="RNN")
@@ -116,15 +117,16 @@ def _loop(
         read = [tf.reverse(each, [0]) for each in read]
     projected = _project(cell, read[0])
     kernel, bias = ops.cast(cell.recurrent_kernel, cell.compute_dtype), recurrent_bias(cell)
-    attach, set_outputs = _deferred_weight_gradient(kernel, initial_state[0])
+    attach, set_inputs = defer_gradient(kernel)
+    multiply = multiplier(kernel) if training else lambda h: tf.matmul(h, kernel)
     added = [projected]
     if training:
         if type(cell) is keras.layers.LSTMCell:
             added = [attach(projected)]
         else:  # the cell transforms the recurrent product before it adds the projected inputs
-            offset = tf.zeros_like(projected)
+            offset = tf.zeros_like(projected, kernel.dtype)
             added.append(attach(offset if bias is None else offset + bias))
-    read = [*added, *read[1:]]
+    read = [*map(widen, added), *read[1:]]
     steps = tf.shape(projected)[0]
     arrays = [tf.TensorArray(each.dtype, steps).unstack(each) for each in read]
     shape = projected.shape[1], cell.units
@@ -132,23 +134,24 @@ def _loop(
 
     def step(t: Tensor, state: Sequence[Tensor], outputs: Any) -> tuple[Tensor, Any, Any]:
         now = [array.read(t) for array in arrays]
-        # Without `stop_gradient` the loop would still sum the kernel's gradient step by step.
-        recurrent = tf.matmul(state[0], tf.stop_gradient(kernel) if training else kernel)
+        recurrent = widen(multiply(tf.cast(state[0], kernel.dtype)))
         if len(added) > 1:
             recurrent += now[1]
         elif bias is not None:
-            recurrent += bias
+            recurrent += widen(bias)
         new: Sequence[Tensor] = next_state(cell, now[0], recurrent, state)
         if mask is not None:
             new = [tf.where(now[-1], *both) for both in zip(new, state, strict=True)]
-        return t + 1, list(new), outputs.write(t, new[0])
+        return t + 1, list(new), outputs.write(t, tf.cast(new[0], kernel.dtype))
 
+    first = (0, [widen(each) for each in initial_state], outputs)
     _, state, outputs = tf.while_loop(
-        lambda t, *_: t < steps, step, (0, list(initial_state), outputs), maximum_iterations=steps
+        lambda t, *_: t < steps, step, first, maximum_iterations=steps
     )
+    state = [tf.cast(each, kernel.dtype) for each in state]
     stacked = outputs.stack()
     stacked.set_shape((sequences.shape[1], *stacked.shape[1:]))
-    set_outputs(stacked)
+    set_inputs(tf.concat([initial_state[0][tf.newaxis], stacked[:-1]], axis=0))
     return state[0], tf.transpose(stacked, (1, 0, 2)), state
 
 
@@ -161,34 +164,3 @@ def _project(cell: Any, inputs: Tensor) -> Tensor:
     sizes = zip(inputs.shape[:2], tf.unstack(tf.shape(inputs)[:2]), strict=True)
     shape = [dynamic if static is None else static for static, dynamic in sizes]
     return tf.reshape(rows, (*shape, cell.recurrent_kernel.shape[1]))
-
-
-def _deferred_weight_gradient(kernel: Tensor, h: Tensor) -> tuple[Any, Any]:
-    """Return two functions that compute the gradient of recurrent weights in one product.
-
-    A step adds `x_t` to `h_{t-1} U`. So the gradient of `U` follows from the gradient of `x`:
-    `dU = sum_t h_{t-1}^T dx_t`, which is one product over all steps and rows.
-
-    Args:
-        kernel: `U`, `[units, G * units]`, which is a constant inside the loop.
-        h: the initial state `[B, units]`.
-
-    Returns:
-        `(attach, set_outputs)`: `attach(x)` returns `x` `[T, B, G * units]` unchanged and adds the
-        gradient of `U` to the backward pass. `set_outputs` must be called after the loop with the
-        outputs `[T, B, units]` of all steps.
-    """
-    import tensorflow as tf
-
-    found: list[Tensor] = []
-
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def attach(x: Tensor, kernel: Tensor) -> Any:
-        def gradient(upstream: Tensor) -> tuple[Tensor, Tensor]:
-            before = tf.concat([h[tf.newaxis], found[0][:-1]], axis=0)
-            rows = (tf.reshape(each, (-1, each.shape[-1])) for each in (before, upstream))
-            return upstream, tf.matmul(*rows, transpose_a=True)
-
-        return tf.identity(x), gradient
-
-    return lambda x: attach(x, kernel), found.append

@@ -14,7 +14,7 @@ from typing import Any
 from keras import ops
 
 from keras_attention.ops.masking import Tensor
-from keras_attention.ops.recurrence import next_state, project_inputs, recurrent_bias
+from keras_attention.ops.recurrence import next_state, project_inputs, recurrent_bias, widen
 
 
 def run_steps(
@@ -42,13 +42,13 @@ def run_steps(
     if go_backwards:
         steps = [each[::-1] for each in steps]
     kernel, bias = ops.cast(cell.recurrent_kernel, cell.compute_dtype), recurrent_bias(cell)
-    state, outputs = list(initial_state), []
+    state, outputs = [widen(each) for each in initial_state], []
     for projected, *real in zip(*steps, strict=True):
-        recurrent = ops.matmul(state[0], kernel)
+        recurrent = ops.matmul(ops.cast(state[0], kernel.dtype), kernel)
         recurrent = recurrent if bias is None else recurrent + bias
         new: Sequence[Tensor] = next_state(cell, projected, recurrent, state)
         if real:
             new = [ops.where(real[0], *both) for both in zip(new, state, strict=True)]
         state = list(new)
-        outputs.append(state[0])
-    return state[0], ops.stack(outputs, axis=1), state
+        outputs.append(ops.cast(state[0], kernel.dtype))
+    return outputs[-1], ops.stack(outputs, axis=1), [ops.cast(s, kernel.dtype) for s in state]

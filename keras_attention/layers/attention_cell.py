@@ -8,6 +8,9 @@ from keras import ops
 from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor, map_state
 from keras_attention.layers.decoder_cell import NO_DROPOUT, DecoderCell, DropoutMasks
 from keras_attention.layers.recurrent import make_recurrent, masked_step
+from keras_attention.ops.dense import MatrixDense
+from keras_attention.ops.loop_products import LoopKernel
+from keras_attention.ops.recurrence import state_dtype
 from keras_attention.settings.arguments import checked_choice, checked_units
 from keras_attention.settings.layer_rules import PLACEMENTS, STATE_PARTS, check_input_feeding
 
@@ -121,7 +124,7 @@ class AttentionCell(DecoderCell):
             make_recurrent(units, name=f"{rnn}_{index}", **shared) for index in range(layers)
         ]
         if self.projects:
-            self.attentional_projection = keras.layers.Dense(
+            self.attentional_projection = MatrixDense(
                 self.attention_units,
                 activation="tanh",
                 use_bias=False,
@@ -182,6 +185,16 @@ class AttentionCell(DecoderCell):
         """Whether the layers receive results of attention, so that they need a loop over steps."""
         return self.attends_before or self.input_feeding
 
+    @property
+    def loop_kernels(self) -> list[LoopKernel]:
+        """The weight matrices that each step multiplies by once."""
+        cells = [layer.cell for layer in self.lstms]
+        pairs = [(cell.kernel, cell.recurrent_kernel) for cell in cells]
+        kernels = [LoopKernel(each, self.compute_dtype) for pair in pairs for each in pair]
+        if self.attention is not None:
+            kernels += self.attention.loop_kernels
+        return [*kernels, self.attentional_projection.loop_kernel] if self.projects else kernels
+
     def _is_fed(self, index: int) -> bool:
         """Whether the context or attentional vector is concatenated to a layer's input."""
         return index == 0
@@ -213,7 +226,7 @@ class AttentionCell(DecoderCell):
         if self.input_feeding:
             h = bridged[-1][0]
             attentional = ops.tile(ops.zeros_like(h[:, :1]), (1, self.attention_units))
-        return DecoderState(bridged, attentional, attention)
+        return self.state_of(DecoderState(bridged, attentional, attention))
 
     def state_structure(self) -> DecoderState:
         """Return the state's nesting, with a 0 in place of each tensor."""
@@ -224,9 +237,10 @@ class AttentionCell(DecoderCell):
         )
 
     def state_of(self, nested: Any) -> DecoderState:
-        """Return `nested` as a `DecoderState`; cast all but the mechanism's state to the dtype."""
-        state = super().state_of(nested)
-        layers, attentional = map_state(lambda x: ops.cast(x, self.compute_dtype), state[:2])
+        """Return `nested` as a `DecoderState`, with the states of the layers in `state_dtype`."""
+        state, dtype = super().state_of(nested), state_dtype(self.compute_dtype)
+        layers = map_state(lambda x: ops.cast(x, dtype), state.layers)
+        attentional = map_state(lambda x: ops.cast(x, self.compute_dtype), state.attentional)
         return DecoderState(layers, attentional, state.attention)
 
     def call(
@@ -277,7 +291,8 @@ class AttentionCell(DecoderCell):
             last.append(tuple(final))
         attended = memory, memory_mask, keys, state.attention, training
         outputs, alignment, attention_state = self._output(x, inputs, *attended)
-        return outputs, DecoderState(tuple(last), (), attention_state), alignment
+        state = self.state_of(DecoderState(tuple(last), (), attention_state))
+        return outputs, state, alignment
 
     def _step_layers(
         self, x: Tensor, fed: Tensor | None, states: Any, dropout_masks: DropoutMasks
@@ -289,7 +304,8 @@ class AttentionCell(DecoderCell):
                 below = ops.concatenate([below, fed], -1)
             mask = dropout_masks.recurrent[index] if dropout_masks.recurrent else None
             new.append(masked_step(layer.cell, below, state, mask))
-            x = ops.add(x, new[-1][0]) if index >= self.first_residual else new[-1][0]
+            h = ops.cast(new[-1][0], self.compute_dtype)
+            x = ops.add(x, h) if index >= self.first_residual else h
         return x, tuple(new)
 
     def _output(

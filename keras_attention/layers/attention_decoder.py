@@ -156,7 +156,8 @@ class AttentionDecoder(Configured, keras.layers.Layer):
 
         widths = (self.cell.output_width, *([memory.shape[1]] if return_alignment else []))
         changed = self.cell.non_trainable_variables
-        outputs, state = time_loop(step, state, inputs, widths, changed)
+        kernels = self.cell.loop_kernels if training else ()
+        outputs, state = time_loop(step, state, inputs, widths, changed, kernels)
         return outputs[0], state, outputs[1] if return_alignment else None
 
     def compute_mask(self, inputs: Tensor, mask: Any = None) -> None:

@@ -1,11 +1,13 @@
 """The base class of decoder cells, and the dropout masks that they apply."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
 
 from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor
 from keras_attention.attention.base.configured import Configured
+from keras_attention.ops.loop_products import LoopKernel
 from keras_attention.settings.arguments import checked_units
 
 
@@ -85,6 +87,14 @@ class DecoderCell(Configured, keras.layers.Layer):
     def longest(self) -> int | None:
         """The largest number of steps that a state can hold, or `None` for no limit."""
         return None
+
+    @property
+    def loop_kernels(self) -> Sequence[LoopKernel]:
+        """The weight matrices that each step multiplies by once, with `loop_products.product`.
+
+        TensorFlow computes their gradients faster than those of other weights.
+        """
+        return ()
 
     def project(self, memory: Tensor) -> Tensor:
         """Return the keys of `memory` for all steps, or `memory` itself without attention."""

@@ -7,7 +7,8 @@ import keras
 from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import Tensor
-from keras_attention.ops.recurrence import lstm_step
+from keras_attention.ops.loop_products import product
+from keras_attention.ops.recurrence import lstm_step, widen
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -43,7 +44,7 @@ class LayerNormLSTMCell(keras.layers.LSTMCell):
         super().__init__(units, **kwargs)
         self.norms = {
             name: keras.layers.LayerNormalization(
-                epsilon=1e-5, center=name == "cell", dtype=self.dtype_policy, name=f"norm_{name}"
+                epsilon=1e-5, center=name == "cell", dtype=self.variable_dtype, name=f"norm_{name}"
             )
             for name in ("inputs", "recurrent", "cell")
         }
@@ -68,12 +69,12 @@ class LayerNormLSTMCell(keras.layers.LSTMCell):
 
     def project_inputs(self, inputs: Tensor) -> Tensor:
         """Return the inputs' contribution to the gates, `LN(W x) + b` `[B, 4 * units]`."""
-        kernel, bias = (ops.cast(weight, inputs.dtype) for weight in (self.kernel, self.bias))
-        return self.norms["inputs"](ops.matmul(inputs, kernel)) + bias
+        normalized = self.norms["inputs"](product(inputs, self.kernel))
+        return normalized + ops.cast(self.bias, normalized.dtype)
 
     def next_state(
         self, projected: Tensor, recurrent: Tensor, state: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Return `(h, c)` from `project_inputs(x)` and `U h`, each `[B, 4 * units]`."""
-        gates = projected + self.norms["recurrent"](recurrent)
+        gates = widen(projected) + widen(self.norms["recurrent"](recurrent))
         return lstm_step(gates, state[1], self.norms["cell"])

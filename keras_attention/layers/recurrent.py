@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_attention.fast.hoisted_rnn import HoistedGRU, HoistedLSTM, HoistedRNN
 from keras_attention.layers.layer_norm_lstm import LayerNormLSTMCell
+from keras_attention.ops.loop_products import product
 from keras_attention.ops.masking import Tensor
 from keras_attention.ops.recurrence import next_state, project_inputs, recurrent_bias
 from keras_attention.settings.layer_rules import check_rnn
@@ -58,9 +59,8 @@ def masked_step(
     Returns:
         The next state, whose `h` is the output.
     """
-    if mask is None:
-        return tuple(cell(inputs, list(state))[1])
-    product = ops.matmul(state[0] * mask, ops.cast(cell.recurrent_kernel, inputs.dtype))
-    bias = recurrent_bias(cell)
-    product = product if bias is None else product + bias
-    return next_state(cell, project_inputs(cell, inputs), product, state)
+    inputs, h = (ops.cast(x, cell.compute_dtype) for x in (inputs, state[0]))
+    h = h if mask is None else h * mask
+    recurrent, bias = product(h, cell.recurrent_kernel), recurrent_bias(cell)
+    recurrent = recurrent if bias is None else recurrent + bias
+    return next_state(cell, project_inputs(cell, inputs), recurrent, state)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
+from keras_attention.ops.loop_products import LoopKernel, is_deferred, product
 from keras_attention.ops.masking import Tensor
 
 
@@ -34,9 +35,22 @@ class MatrixDense(keras.layers.Dense):
     (2, 5, 4)
     """
 
+    @property
+    def loop_kernel(self) -> LoopKernel:
+        """The kernel, for a loop that calls this layer once per step."""
+        return LoopKernel(self.kernel, self.compute_dtype)
+
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """Apply the layer to every row; see the class for shapes."""
+        if is_deferred(self.kernel):
+            return by_rows(self._deferred_call, inputs)
         return by_rows(lambda rows: super(MatrixDense, self).call(rows, training=training), inputs)
+
+    def _deferred_call(self, rows: Tensor) -> Tensor:
+        outputs = product(rows, self.kernel)
+        if self.use_bias:
+            outputs = outputs + ops.cast(self.bias, outputs.dtype)
+        return outputs if self.activation is None else self.activation(outputs)
 
 
 def by_rows(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.ops.loop_products import DeferredGradients, LoopKernel
+
 Tensor = Any
 Step = Callable[[Tensor, Any], tuple[tuple[Tensor, ...], Any]]
 
@@ -16,6 +18,7 @@ def time_loop(
     inputs: Tensor,
     widths: tuple[int | None, ...],
     variables: Sequence[keras.Variable] = (),
+    kernels: Sequence[LoopKernel] = (),
 ) -> tuple[tuple[Tensor, ...], Any]:
     """Run `outputs, state = step(inputs[:, t], state)` over the time axis of `inputs`.
 
@@ -26,6 +29,9 @@ def time_loop(
         inputs: float tensor `[B, T, E]`.
         widths: the width of each output, `None` if it varies.
         variables: variables that a step changes, such as the state of a random generator.
+        kernels: weight matrices whose gradients TensorFlow computes after the loop; each step must
+            multiply by each of them once, with `loop_products.product`. Leave them out if nothing
+            is trained: an exported graph must not have custom gradients.
 
     Returns:
         `(outputs, state)`: the outputs of all steps, each stacked to `[B, T, width]`, and the last
@@ -35,7 +41,7 @@ def time_loop(
         return _python_loop(step, state, inputs)
     steps_first = ops.transpose(inputs, (1, 0, 2))
     if keras.backend.backend() == "tensorflow":
-        loop = _tensorflow_loop(step, state, steps_first, widths)
+        loop = _tensorflow_loop(step, state, steps_first, widths, kernels)
     else:
         loop = _scan(step, state, steps_first, variables)
     stacked, state = loop
@@ -74,12 +80,16 @@ def _assign(variables: Sequence[keras.Variable], values: Sequence[Tensor]) -> No
 
 
 def _tensorflow_loop(
-    step: Step, state: Any, inputs: Tensor, widths: tuple[int | None, ...]
+    step: Step,
+    state: Any,
+    inputs: Tensor,
+    widths: tuple[int | None, ...],
+    kernels: Sequence[LoopKernel],
 ) -> tuple[Sequence[Tensor], Any]:
     """Run the loop with `tf.while_loop`; on TensorFlow, `ops.scan` would also stack the states."""
     import tensorflow as tf
 
-    steps = tf.shape(inputs)[0]
+    steps, rows = tf.unstack(tf.shape(inputs)[:2])
     # Use a TensorArray: each slice of `inputs` would have a gradient as large as `inputs`.
     read = tf.TensorArray(inputs.dtype, steps).unstack(inputs)
     arrays = [
@@ -87,14 +97,22 @@ def _tensorflow_loop(
         for width in widths
     ]
 
-    def body(t: Tensor, state: Any, arrays: list[Any]) -> tuple[Tensor, Any, list[Any]]:
-        outputs, state = step(read.read(t), state)
-        arrays = [array.write(t, x) for array, x in zip(arrays, outputs, strict=True)]
-        return t + 1, state, arrays
+    gradients = DeferredGradients(kernels, steps, rows)
 
-    _, state, arrays = tf.while_loop(
-        lambda t, *_: t < steps, body, (0, state, arrays), maximum_iterations=steps
+    def body(
+        t: Tensor, state: Any, arrays: list[Any], kept: list[Any]
+    ) -> tuple[Tensor, Any, list[Any], list[Any]]:
+        kept = list(kept)
+        with gradients.step(t, kept):
+            outputs, state = step(read.read(t), state)
+        arrays = [array.write(t, x) for array, x in zip(arrays, outputs, strict=True)]
+        return t + 1, state, arrays, kept
+
+    first = 0, state, arrays, gradients.arrays
+    _, state, arrays, kept = tf.while_loop(
+        lambda t, *_: t < steps, body, first, maximum_iterations=steps
     )
+    gradients.finish(kept)
     stacked = [array.stack() for array in arrays]
     for output in stacked:  # the loop loses the static number of steps
         output.set_shape((inputs.shape[0], *output.shape[1:]))

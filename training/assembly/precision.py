@@ -13,10 +13,11 @@ from ..recipe.training_config import TrainingConfig
 _LEAST_CAPABILITY = 8, 0
 """The compute capability of the first NVIDIA GPUs that compute in bfloat16 (Ampere)."""
 
-LEAST_UNITS = 512
+LEAST_UNITS = 256
 """The width from which "auto" trains in bfloat16 (`benchmarks/speed/training_precision.py`).
 
-In narrower models, converting between formats takes more time than the faster matrix products save.
+In narrower models, converting between formats takes about as much time as the faster matrix
+products save.
 """
 
 _FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
@@ -55,7 +56,7 @@ def choose_precision(config: TrainingConfig, units: int) -> RunPrecision:
     if name == "bfloat16" and units < LEAST_UNITS:
         name, reason = (
             "float32",
-            f"models with fewer than {LEAST_UNITS} units train no faster in 16 bits",
+            f"models with fewer than {LEAST_UNITS} units train hardly faster in 16 bits",
         )
     return RunPrecision(name, f"which training.precision=auto chose because {reason}")
 

@@ -120,7 +120,7 @@ class TrainingConfig(Section):
     )
     precision: str = setting(
         "float32",
-        "number format to compute in; the weights stay float32. auto: bfloat16 for models of 512 "
+        "number format to compute in; the weights stay float32. auto: bfloat16 for models of 256 "
         "units or more on a processor or GPU that computes in it natively, else float32",
         choices=PRECISIONS,
     )

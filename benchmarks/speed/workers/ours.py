@@ -18,7 +18,7 @@ from keras_attention.models.seq2seq import Seq2Seq
 from keras_attention.training.assembly.build import build_model
 from keras_attention.training.batches.recipe_batches import make_batches
 from keras_attention.training.data.pair_files import read_parallel
-from keras_attention.training.recipe.recipe import load_recipe
+from keras_attention.training.recipe.recipe import Recipe, load_recipe
 from keras_attention.translation.codec import TextCodec
 from keras_attention.translation.model_files import load_codec
 from keras_attention.translation.searches.compiled_search import Searches
@@ -30,32 +30,40 @@ class Ours:
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config, self.folder = config, Path(config["folder"])
-        placement = "after" if config["attention"] == "luong" else "before"
-        chosen = [f"attention={config['attention']}", f"placement={placement}"]
-        self.recipe = load_recipe(self.folder / "recipe.toml", chosen)
         self.codec = load_codec(self.folder)
+        self.recipe = self._recipe()
         self.model = build_model(self.recipe, self.codec)
 
-    def prepare_training(self) -> Reply:
-        """Open the stream of batches. The graph is traced later, in the first step."""
+    def _recipe(self, precision: str = "float32") -> Recipe:
+        placement = "after" if self.config["attention"] == "luong" else "before"
+        chosen = [f"attention={self.config['attention']}", f"placement={placement}"]
+        return load_recipe(self.folder / "recipe.toml", [*chosen, f"precision={precision}"])
+
+    def prepare_training(self, precisions: Sequence[str] = ("float32",)) -> Reply:
+        """Open a stream of batches per precision. Graphs are traced later, in the first steps."""
         pairs = list(read_parallel(self.folder / "train.source", self.folder / "train.target"))
-        batches = make_batches(
-            self.recipe, self.codec, pairs, batch_size=self.recipe.training.batch_size
-        )
         self.counted = protocol.read_batches(str(self.folder), "bucketed")
-        self.model.make_train_function()
-        self.stream = iter(batches.stream())
+        self.trained = {}
+        for precision in precisions:
+            recipe = self._recipe(precision)
+            float32 = precision == "float32"
+            model = self.model if float32 else build_model(recipe, self.codec)
+            model.make_train_function()
+            size = recipe.training.batch_size
+            batches = make_batches(recipe, self.codec, pairs, batch_size=size)
+            self.trained[precision] = model, iter(batches.stream())
         return {}
 
-    def train(self, first: int, steps: int) -> Reply:
+    def train(self, first: int, steps: int, precision: str = "float32") -> Reply:
         """Train on the next batches of the stream, with the function that `fit` runs.
 
         The stream is already at batch `first`; the argument only selects the batches whose tokens
         are counted.
         """
+        model, stream = self.trained[precision]
         with measured() as found:
             for _ in range(steps):
-                logs = self.model.train_function(self.stream)
+                logs = model.train_function(stream)
             loss = float(logs["loss"])
         tokens = protocol.real_tokens(protocol.take(self.counted, first, steps))
         return {**found, "loss": loss, "tokens": tokens}

@@ -29,23 +29,30 @@ class Plain:
         self.batches = protocol.read_batches(self.folder, "bucketed")
         return {}
 
-    def train(self, first: int, steps: int, batches: str) -> Reply:
-        """Train some steps; only real positions are projected to the vocabulary."""
+    def train(self, first: int, steps: int, batches: str, precision: str = "float32") -> Reply:
+        """Train some steps; only real positions are projected to the vocabulary.
+
+        With the precision "bfloat16", autocast chooses the operations that compute in it.
+        """
         taken = protocol.take(self.batches, first, steps)
+        autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
         with measured() as found:
             for source, target in taken:
-                loss = self._step(_tensor(source), _tensor(protocol.teacher(target)), target)
+                with autocast:
+                    loss = self._loss(_tensor(source), _tensor(protocol.teacher(target)), target)
+                self._update(loss)
         return {**found, "loss": float(loss), "tokens": protocol.real_tokens(taken)}
 
-    def _step(self, source: Tensor, target_in: Tensor, target: np.ndarray) -> float:
+    def _loss(self, source: Tensor, target_in: Tensor, target: np.ndarray) -> Tensor:
         target_out = _tensor(target)
         outputs = self.model(source, target_in)[target_out != PAD]
-        loss = functional.cross_entropy(self.model.output(outputs), target_out[target_out != PAD])
+        return functional.cross_entropy(self.model.output(outputs), target_out[target_out != PAD])
+
+    def _update(self, loss: Tensor) -> None:
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
-        return loss.item()
 
     def prepare_search(self) -> Reply:
         """Make every output as long as its source; see `counter`."""

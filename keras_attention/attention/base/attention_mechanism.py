@@ -1,6 +1,6 @@
 """The base class of all attention mechanisms: keys, weights and the context vector."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -9,6 +9,7 @@ from keras import ops
 from keras_attention.attention.base.configured import Configured
 from keras_attention.attention.base.rules import check_shapes
 from keras_attention.ops.dense import MatrixDense
+from keras_attention.ops.loop_products import LoopKernel
 from keras_attention.ops.mappings import MAPPINGS
 from keras_attention.ops.masking import Tensor as Tensor
 from keras_attention.ops.time_loop import time_loop
@@ -124,6 +125,11 @@ class AttentionMechanism(Configured, keras.layers.Layer):
         """Return the keys `[B, S, U]` of `memory` `[B, S, M]`, which queries are scored against."""
         return ops.cast(memory, self.compute_dtype)
 
+    @property
+    def loop_kernels(self) -> Sequence[LoopKernel]:
+        """The weight matrices that each step multiplies by once, with `loop_products.product`."""
+        return ()
+
     def initial_state(self, memory: Tensor, memory_mask: Tensor | None = None) -> Any:
         """Return the state of the first step, with one row per source.
 
@@ -193,8 +199,9 @@ class AttentionMechanism(Configured, keras.layers.Layer):
             return tuple(ops.cast(each, x.dtype) for each in outputs), state
 
         widths = self.context_width(memory.shape[-1]), memory.shape[1]
+        kernels = self.loop_kernels if training else ()
         (context, alignment), state = time_loop(
-            step, state, query, widths, self.non_trainable_variables
+            step, state, query, widths, self.non_trainable_variables, kernels
         )
         return context, alignment, state
 

@@ -1,10 +1,12 @@
 """The base class of mechanisms that use the score of another mechanism."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor
+from keras_attention.ops.loop_products import LoopKernel
 
 
 class ContentAttention(AttentionMechanism):
@@ -50,6 +52,11 @@ class ContentAttention(AttentionMechanism):
         """Return the keys of the score."""
         self._check_built()
         return self.content.project(memory)
+
+    @property
+    def loop_kernels(self) -> Sequence[LoopKernel]:
+        """The kernels of the score."""
+        return self.content.loop_kernels
 
     def _scores(self, query: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
         return self.content._scores(query, keys, mask)
