@@ -1,6 +1,7 @@
 """Which operations take the time of a training step and of a step of beam search?
 
 python benchmarks/speed/where_time_goes.py --data data/multi30k
+python benchmarks/speed/where_time_goes.py --precision bfloat16 --output profile-bfloat16.json
 
 Uses TensorFlow's profiler on the batches of `training.py` and the sources of `search.py`. A row
 shows the time per step of one kind of operation, without the operations nested in it. The last row
@@ -67,11 +68,12 @@ def measure(run: Run, attention: str, steps: int, limit: int) -> tuple[dict[str,
     """Return a mechanism's tables of training and search, their raw numbers, and the versions."""
     config = run.config(attention, batches=(run.rounds + 2) * steps)
     worker = run.start(["profiled"], config)["profiled"]
-    worker.ask("prepare_training")
-    worker.ask("train", first=0, steps=2 * steps)
+    precision = run.options.precision
+    worker.ask("prepare_training", precisions=[precision])
+    worker.ask("train", first=0, steps=2 * steps, precision=precision)
+    request = {"request": "train", "steps": steps, "precision": precision}
     trained = least_disturbed(
-        worker.ask("profile", request="train", first=(number + 2) * steps, steps=steps)
-        for number in range(run.rounds)
+        worker.ask("profile", first=(number + 2) * steps, **request) for number in range(run.rounds)
     )
     worker.ask("prepare_search")
     worker.ask("search", beam=5, limit=limit)
@@ -91,6 +93,12 @@ def measure(run: Run, attention: str, steps: int, limit: int) -> tuple[dict[str,
 def main() -> None:
     options = parser(__doc__ or "", "profiled")
     options.add_argument("--steps", type=int, help="batches of training")
+    options.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="number format of training; search is always float32; default float32",
+    )
     run = Run.of(options.parse_args(), rounds=4, quick_rounds=1)
     small = run.options.tiny or run.options.quick
     steps, limit = run.options.steps or (2 if small else 8), 64 if small else 256
