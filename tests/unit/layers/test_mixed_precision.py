@@ -19,8 +19,8 @@ def accumulates(cell):
 
     A bfloat16 has 8 significant bits: near 1, it rounds the sum with `STEP` to the same number.
     """
-    cell.kernel.assign(ops.zeros_like(cell.kernel))
-    cell.recurrent_kernel.assign(ops.zeros_like(cell.recurrent_kernel))
+    for kernel in (cell.kernel, cell.recurrent_kernel):
+        kernel.assign(np.zeros(kernel.shape, "float32"))
     bias = np.zeros(cell.bias.shape, "float32")
     if isinstance(cell, keras.layers.GRUCell):
         # `h' = z h + (1 - z) tanh(g)` with `g` large, so `1 - h` shrinks by a factor `z` per step.
