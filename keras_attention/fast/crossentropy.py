@@ -12,6 +12,9 @@ from keras import ops
 
 from keras_attention.ops.masking import Tensor
 
+_LEAST = 1e-30
+"""A float32 has few significant bits below 1e-38, and none below 1e-45."""
+
 
 def crossentropy(target: Tensor, logits: Tensor, smoothing: float = 0.0) -> Tensor:
     """Return the cross-entropy of logits and smoothed targets.
@@ -52,27 +55,51 @@ def check_logits(target: Tensor, logits: Tensor) -> None:
 def _in_tensorflow(target: Tensor, logits: Tensor, smoothing: float) -> Tensor:
     import tensorflow as tf
 
-    logits = tf.convert_to_tensor(logits)
+    logits, target = tf.convert_to_tensor(logits), tf.cast(target, "int32")
     size = logits.shape[-1]
-    ids = tf.reshape(tf.cast(target, "int32"), [-1])
-    places = tf.stack([tf.range(tf.size(ids)), ids], axis=1)
 
+    # Reshaping the logits would make TensorFlow convert bfloat16 to float32 twice.
     @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def losses_of(flat: Tensor) -> Any:
-        probabilities = tf.nn.softmax(flat)
-        largest = tf.reduce_max(probabilities, axis=-1)
-        normaliser = tf.reduce_max(flat, axis=-1) - tf.math.log(largest)
-        chosen = tf.gather_nd(flat, places)
-        losses = normaliser - (1 - smoothing) * chosen
+    def losses_of(logits: Tensor) -> Any:
+        probabilities = tf.nn.softmax(logits)
+        chosen = _at(target, logits)
+        losses = _normalisers(logits, chosen, _at(target, probabilities))
+        losses -= (1 - smoothing) * chosen
         if smoothing:
-            losses -= smoothing * tf.reduce_mean(flat, axis=-1)
+            losses -= smoothing * tf.reduce_mean(logits, axis=-1)
 
         def gradient(upstream: Tensor) -> Tensor:
             """Return `(softmax(logits) - p) * upstream`."""
             difference = probabilities - smoothing / size if smoothing else probabilities
+            flat, ids = tf.reshape(difference, [-1, size]), tf.reshape(target, [-1])
+            places = tf.stack([tf.range(tf.size(ids)), ids], axis=1)
             share = tf.fill(tf.shape(ids), tf.constant(1 - smoothing, flat.dtype))
-            return tf.tensor_scatter_nd_sub(difference, places, share) * upstream[:, tf.newaxis]
+            flat = tf.tensor_scatter_nd_sub(flat, places, share)
+            return tf.reshape(flat, tf.shape(logits)) * upstream[..., tf.newaxis]
 
         return losses, gradient
 
-    return tf.reshape(losses_of(tf.reshape(logits, [-1, size])), tf.shape(target))
+    return losses_of(logits)
+
+
+def _at(target: Tensor, values: Tensor) -> Tensor:
+    """Return the value `[...]` of each target `[...]` among `values` `[..., V]`."""
+    import tensorflow as tf
+
+    axes = len(target.shape)
+    return tf.gather(values, target[..., tf.newaxis], axis=axes, batch_dims=axes)[..., 0]
+
+
+def _normalisers(logits: Tensor, chosen: Tensor, probabilities: Tensor) -> Tensor:
+    """Return `log sum_v exp(logits_v)`, `[...]`, from one logit of each row and its probability.
+
+    A logit minus the logarithm of its probability is the same for all logits of a row. So this
+    needs no pass over all logits, unless a probability is too small to have a precise logarithm.
+    """
+    import tensorflow as tf
+
+    return tf.cond(
+        tf.reduce_all(probabilities > _LEAST),
+        lambda: chosen - tf.math.log(probabilities),
+        lambda: tf.reduce_logsumexp(logits, axis=-1),
+    )

@@ -45,6 +45,15 @@ def test_the_fast_function_equals_the_portable_one(smoothing, monkeypatch):
     np.testing.assert_allclose(fast_slope, portable_slope, rtol=1e-4, atol=1e-8)
 
 
+def test_a_target_whose_probability_is_0_has_a_finite_loss():
+    logits = np.zeros((2, 4, 7), "float32")
+    logits[..., 5] = 200.0
+    losses, slopes = expected(logits.astype("float64"), 0.1)
+    np.testing.assert_allclose(crossentropy(TARGET, logits, 0.1), losses, rtol=1e-5)
+    _, (slope,) = gradients(lambda x: ops.sum(crossentropy(TARGET, x, 0.1)), [], logits)
+    np.testing.assert_allclose(slope, slopes, rtol=1e-4, atol=1e-6)
+
+
 def test_an_empty_batch_has_no_losses():
     assert crossentropy(TARGET[:0], normal(0, 4, 7)).shape == (0, 4)
 
