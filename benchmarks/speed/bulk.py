@@ -1,12 +1,12 @@
-"""How fast is `bulk` on Apache Beam, with one worker and with two, compared with `translate`?
+"""How fast are `translate` and `bulk` on Apache Beam, with one worker and with two?
 
 python benchmarks/speed/bulk.py --lines 1000000 --output benchmarks/results/bulk.json
 
-In each round, three commands translate the same lines: `translate` on one core, `bulk` with one
-worker on one core, and `bulk` with two workers on two cores. The script checks that all outputs are
-equal. Times include the start of a command, such as the import of Beam. On a busy machine, compare
-processor times: if workers do not slow each other down, two take as much as one. The lines are
-dates, because the default model reads dates. With `--input FILE`, they are the first lines of FILE.
+In each round, four commands translate the same lines: `translate` and `bulk`, each with one worker
+on one core and with two workers on two cores. The script checks that all outputs are equal. Times
+include the start of a command, such as the import of Beam. On a busy machine, compare processor
+times: if workers do not slow each other down, two take as much as one. The lines are dates, because
+the default model reads dates. With `--input FILE`, they are the first lines of FILE.
 """
 
 from __future__ import annotations
@@ -73,20 +73,22 @@ def texts_of(prefix: Path) -> list[str]:
 
 def measure(options: argparse.Namespace, folder: Path, round_number: int) -> Times:
     """Return the time of each command, and check that their outputs are equal."""
-    source, plain = folder / "in.txt", folder / "out.txt"
-    size = "--batch-size", options.batch_size
-    found = {
-        "translate": seconds(1, "translate", options.model, source, "-o", plain, *size),
-    }
-    expected = plain.read_text(encoding="utf-8").splitlines()
+    source, size = folder / "in.txt", ("--batch-size", options.batch_size)
+    found, outputs = {}, {}
     for count in (1, 2):
-        prefix = folder / f"bulk-{count}"
+        workers = f"{count} worker" + "s" * (count > 1)
+        plain, prefix = folder / f"out-{count}.txt", folder / f"bulk-{count}"
+        translate = ["translate", options.model, source, "-o", plain, *size]
         bulk = ["bulk", options.model, "--input", source, "-o", prefix, "--shards", 8, *size]
-        workers = ["--", "--direct_num_workers", count]
-        name = f"bulk, {count} worker" + "s" * (count > 1)
-        found[name] = seconds(count, *bulk, "--overwrite", *workers)
-        if texts_of(prefix) != expected:
-            raise SystemExit(f"{name}: the output differs from that of translate")
+        found[f"translate, {workers}"] = seconds(count, *translate, "--workers", count)
+        outputs[f"translate, {workers}"] = plain.read_text(encoding="utf-8").splitlines()
+        on_direct_runner = ["--overwrite", "--", "--direct_num_workers", count]
+        found[f"bulk, {workers}"] = seconds(count, *bulk, *on_direct_runner)
+        outputs[f"bulk, {workers}"] = texts_of(prefix)
+        plain.unlink()
+    for name, output in outputs.items():
+        if output != outputs["translate, 1 worker"]:
+            raise SystemExit(f"{name}: the output differs from that of translate with one worker")
     print(f"round {round_number}:", report.compact(found))
     return found
 
@@ -97,7 +99,7 @@ def row_of(name: str, rounds: list[Times], lines: int) -> dict[str, Any]:
         times = [each[name][clock] for each in rounds]
         row[f"seconds, {clock}"] = statistics.median(times)
         row[f"lines/s, {clock}"] = lines / statistics.median(times)
-        for other in ("translate", "bulk, 1 worker"):
+        for other in ("translate, 1 worker", "bulk, 1 worker"):
             ratios = [each[other][clock] / each[name][clock] for each in rounds]
             row[f"over {other}, {clock}"] = statistics.median(ratios)
     return row

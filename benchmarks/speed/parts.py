@@ -3,8 +3,9 @@
 python benchmarks/speed/parts.py
 
 Measures these parts one by one: the loss and its gradient, the most likely tokens of a search,
-Adam's update, the accuracy, and an LSTM with its gradients. The two implementations take turns in
-one process. The inputs are random; the sizes are those of the other scripts, with beam 5.
+Adam's update, the accuracy, a layer normalisation, and an LSTM. The last two include their
+gradients. The two implementations take turns in one process. The inputs are random; the sizes are
+those of the other scripts, with beam 5.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "accuracy": {"part": "accuracy"},
     "5 most likely tokens": {"part": "top_tokens"},
     "Adam's update": {"part": "adam"},
+    "layer normalisation": {"part": "layer_norm"},
     "LSTM of the encoder, one way": {"part": "lstm", "units": "half"},
     "LSTM of the decoder": {"part": "lstm", "units": "whole"},
 }

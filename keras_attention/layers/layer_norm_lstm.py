@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import Tensor
+from keras_attention.fast.layer_norm import LayerNorm
 from keras_attention.ops.loop_products import product
 from keras_attention.ops.recurrence import lstm_step, widen
 
@@ -43,7 +44,7 @@ class LayerNormLSTMCell(keras.layers.LSTMCell):
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(units, **kwargs)
         self.norms = {
-            name: keras.layers.LayerNormalization(
+            name: LayerNorm(
                 epsilon=1e-5, center=name == "cell", dtype=self.variable_dtype, name=f"norm_{name}"
             )
             for name in ("inputs", "recurrent", "cell")

@@ -18,6 +18,7 @@ from keras_attention import MaskedAccuracy, MaskedCrossentropy
 from keras_attention.decoding.top_tokens import top_tokens
 from keras_attention.fast.fused_adam import FusedAdam
 from keras_attention.fast.hoisted_rnn import HoistedLSTM
+from keras_attention.fast.layer_norm import LayerNorm
 from keras_attention.special_tokens import PAD_ID, START_ID
 
 
@@ -89,22 +90,31 @@ class Parts:
     def lstm(self, how: str, units: int) -> tuple[Any, list[Any]]:
         """Return a function for an LSTM's outputs and gradients on a batch, and its inputs."""
         made = HoistedLSTM if how == "ours" else keras.layers.LSTM
-        layer = made(units, return_sequences=True)
-        inputs = tf.random.normal([self.config[key] for key in ("batch", "steps", "embedding")])
-        layer.build(inputs.shape)
-        weights = [weight.value for weight in layer.trainable_weights]
+        shape = [self.config[key] for key in ("batch", "steps", "embedding")]
+        return _gradients_of(made(units, return_sequences=True), shape)
 
-        def run(inputs: Any) -> Any:
-            with tf.GradientTape() as tape:
-                tape.watch(inputs)
-                value = tf.reduce_sum(layer(inputs, training=True))
-            return value, tape.gradient(value, [inputs, *weights])
-
-        return run, [inputs]
+    def layer_norm(self, how: str) -> tuple[Any, list[Any]]:
+        """Return a function for the outputs and gradients of a normalisation, and its inputs."""
+        made = LayerNorm if how == "ours" else keras.layers.LayerNormalization
+        return _gradients_of(made(), [self.config["positions"], self.config["units"]])
 
     def weights(self) -> Reply:
         """Count the weights that `adam` updates."""
         return {"weights": growing.build(self.config, self.config["vocabulary"]).count_params()}
+
+
+def _gradients_of(layer: Any, shape: list[int]) -> tuple[Any, list[Any]]:
+    """Return a function for a layer's outputs and all gradients, and random inputs for it."""
+    layer.build(shape)
+    weights = [weight.value for weight in layer.trainable_weights]
+
+    def run(inputs: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            value = tf.reduce_sum(tf.square(layer(inputs, training=True)))
+        return value, tape.gradient(value, [inputs, *weights])
+
+    return run, [tf.random.normal(shape)]
 
 
 def _plain_crossentropy(smoothing: float) -> Callable[[Any, Any], Any]:

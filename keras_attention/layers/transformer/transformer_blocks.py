@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor
+from keras_attention.fast.layer_norm import LayerNorm
 from keras_attention.layers.transformer.sinusoids import sinusoids
 from keras_attention.ops.masking import masked_softmax, token_places
 
@@ -22,9 +23,7 @@ class Block(keras.layers.Layer):
     def __init__(self, units: int, *, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
-        self.norm = keras.layers.LayerNormalization(
-            epsilon=EPSILON, dtype=self.dtype_policy, name="norm"
-        )
+        self.norm = LayerNorm(epsilon=EPSILON, dtype=self.dtype_policy, name="norm")
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     def build(self, *shapes: Any) -> None:

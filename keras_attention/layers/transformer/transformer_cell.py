@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import AttentionMechanism, Tensor, map_state
+from keras_attention.fast.layer_norm import LayerNorm
 from keras_attention.layers.decoder_cell import NO_DROPOUT, DecoderCell, DropoutMasks
 from keras_attention.layers.transformer.transformer_blocks import (
     EPSILON,
@@ -131,7 +132,7 @@ class TransformerCell(DecoderCell):
             FeedForward(self.units, self.feed_forward, name=f"feed_forward_{index}", **shared)
             for index in range(self.layers)
         ]
-        self.norm = keras.layers.LayerNormalization(epsilon=EPSILON, dtype=policy, name="norm")
+        self.norm = LayerNorm(epsilon=EPSILON, dtype=policy, name="norm")
 
     def build(self, inputs_shape: Any, memory_shape: Any) -> None:
         """Create every weight from the shapes `[..., E]` and `[B, S, M]`."""

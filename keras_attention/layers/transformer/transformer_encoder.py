@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.attention.base.attention_mechanism import Tensor
 from keras_attention.attention.base.configured import Configured
+from keras_attention.fast.layer_norm import LayerNorm
 from keras_attention.layers.transformer.transformer_blocks import (
     EPSILON,
     FeedForward,
@@ -84,7 +85,7 @@ class TransformerEncoder(Configured, keras.layers.Layer):
             FeedForward(units, self.feed_forward, name=f"feed_forward_{index}", **shared)
             for index in range(layers)
         ]
-        self.norm = keras.layers.LayerNormalization(epsilon=EPSILON, dtype=policy, name="norm")
+        self.norm = LayerNorm(epsilon=EPSILON, dtype=policy, name="norm")
 
     def build(self, input_shape: Any) -> None:
         """Create every layer's weights from the inputs' shape `[B, S, E]`."""
