@@ -12,10 +12,10 @@ from keras_attention.ops.masking import Tensor
 class FusedAdam(keras.optimizers.Adam):
     """A `keras.optimizers.Adam` with learning rates per variable, and a fast update on TensorFlow.
 
-    Keras computes the same update in a dozen operations, which take 29 ms on one core for
-    12 million weights; the fused kernel takes 11 ms. Keras's own code does everything else: the
-    slots, clipping, weight averages and gradient accumulation. It also does all updates on other
-    backends, with sparse gradients and with AMSGrad.
+    Keras computes the same update in a dozen operations. For 12 million weights on one core, the
+    fused kernel takes two fifths of their time (`benchmarks/speed/parts.py`). Keras's own code does
+    everything else: the slots, clipping, weight averages and gradient accumulation. It also does
+    all updates on other backends, with sparse gradients and with AMSGrad.
 
     Args:
         learning_rate: the learning rate, or its schedule.

@@ -10,8 +10,8 @@ from keras_attention.ops.masking import Tensor
 class LayerNorm(keras.layers.LayerNormalization):
     """Keras's `LayerNormalization` over the last axis, faster in training on TensorFlow.
 
-    Automatic differentiation of Keras's formula needs about 30 passes over the values. The gradient
-    here needs 12 (Ba et al. 2016). Like Keras, it computes in at least float32.
+    Automatic differentiation of Keras's formula (Ba et al. 2016) needs about 30 passes over the
+    values, and the gradient here 12. Like Keras, it computes in at least float32.
 
     Args:
         **kwargs: arguments of `keras.layers.LayerNormalization`, except `axis`.
