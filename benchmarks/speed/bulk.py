@@ -1,4 +1,4 @@
-"""How fast are `translate` and `bulk` on Apache Beam, with one worker and with two?
+"""How fast are `translate`, and `bulk` on Apache Beam, with one worker and with two?
 
 python benchmarks/speed/bulk.py --lines 1000000 --output benchmarks/results/bulk.json
 
@@ -74,21 +74,25 @@ def texts_of(prefix: Path) -> list[str]:
 def measure(options: argparse.Namespace, folder: Path, round_number: int) -> Times:
     """Return the time of each command, and check that their outputs are equal."""
     source, size = folder / "in.txt", ("--batch-size", options.batch_size)
-    found, outputs = {}, {}
+    found: Times = {}
+    expected: list[str] = []
+
+    def check(name: str, output: list[str]) -> None:
+        if output != expected:
+            raise SystemExit(f"{name}: the output differs from that of translate with one worker")
+
     for count in (1, 2):
         workers = f"{count} worker" + "s" * (count > 1)
         plain, prefix = folder / f"out-{count}.txt", folder / f"bulk-{count}"
         translate = ["translate", options.model, source, "-o", plain, *size]
         bulk = ["bulk", options.model, "--input", source, "-o", prefix, "--shards", 8, *size]
         found[f"translate, {workers}"] = seconds(count, *translate, "--workers", count)
-        outputs[f"translate, {workers}"] = plain.read_text(encoding="utf-8").splitlines()
+        output = plain.read_text(encoding="utf-8").splitlines()
+        expected = expected or output
+        check(f"translate, {workers}", output)
         on_direct_runner = ["--overwrite", "--", "--direct_num_workers", count]
         found[f"bulk, {workers}"] = seconds(count, *bulk, *on_direct_runner)
-        outputs[f"bulk, {workers}"] = texts_of(prefix)
-        plain.unlink()
-    for name, output in outputs.items():
-        if output != outputs["translate, 1 worker"]:
-            raise SystemExit(f"{name}: the output differs from that of translate with one worker")
+        check(f"bulk, {workers}", texts_of(prefix))
     print(f"round {round_number}:", report.compact(found))
     return found
 

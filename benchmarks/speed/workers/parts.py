@@ -96,7 +96,7 @@ class Parts:
     def layer_norm(self, how: str) -> tuple[Any, list[Any]]:
         """Return a function for the outputs and gradients of a normalisation, and its inputs."""
         made = LayerNorm if how == "ours" else keras.layers.LayerNormalization
-        return _gradients_of(made(), [self.config["positions"], self.config["units"]])
+        return _gradients_of(made(epsilon=1e-6), [self.config["positions"], self.config["units"]])
 
     def weights(self) -> Reply:
         """Count the weights that `adam` updates."""
