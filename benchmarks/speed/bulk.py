@@ -120,6 +120,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", type=Path, help="JSON file; default benchmarks/results/")
     options = parser.parse_args()
+    if options.input and not options.input.is_file():
+        parser.error(f"argument --input: expected a file. Received: {options.input}")
     if len(CORES) < 2:
         raise SystemExit("two cores are needed")
     with tempfile.TemporaryDirectory() as temporary:
