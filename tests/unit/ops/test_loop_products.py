@@ -61,7 +61,9 @@ def test_deferred_gradients_equal_those_of_each_step(make_sums):
 def test_deferred_gradients_of_products_in_bfloat16_are_close_to_float32():
     _, found = slopes(once, True, "bfloat16")
     _, expected = slopes(once, False)
-    assert_close(found, expected, rtol=0.05, atol=0.1)
+    for rounded, exact in zip(found, expected, strict=True):
+        # Where large terms cancel, the error is large compared with the sum.
+        assert np.max(np.abs(rounded - exact)) < 0.05 * np.max(np.abs(exact))
 
 
 @tensorflow_only("the other backends sum the gradients themselves")
